@@ -1,0 +1,3 @@
+//! Cycles side by side with their yardsticks.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The file as written, checked, and the settings we run with.

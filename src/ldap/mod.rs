@@ -1,0 +1,1 @@
+//! The directory: connection, search, decoding, one file of facts per vendor.

@@ -1,0 +1,326 @@
+//! A distinguished name: parsed by RFC 4514, compared in the manner of RFC 4517, kept as written.
+
+use std::fmt;
+use std::sync::Arc;
+
+use unicode_normalization::UnicodeNormalization;
+
+/// A distinguished name. Two are equal if they name the same entry, however they are spelled.
+#[derive(Clone)]
+pub struct Dn {
+    written: Arc<str>,
+    key: DnKey,
+}
+
+/// The comparable form of a DN: types in lower case, values unescaped, NFKC, lower case,
+/// outer space cut and inner space single, then escaped in one way.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DnKey(Arc<str>);
+
+/// A text that is not a DN.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a distinguished name (RFC 4514): {problem} at character {position}")]
+pub struct DnError {
+    /// What is wrong.
+    pub problem: &'static str,
+    /// Where, counted in characters from 1.
+    pub position: usize,
+}
+
+impl Dn {
+    /// Parses a DN. The empty text is the root.
+    pub fn parse(text: &str) -> Result<Self, DnError> {
+        Ok(Self { written: text.into(), key: DnKey(key(text)?.join(",").into()) })
+    }
+
+    /// The DN as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.written
+    }
+
+    /// The comparable form.
+    pub fn key(&self) -> &DnKey {
+        &self.key
+    }
+
+    /// True if this is `base` or below it.
+    pub fn is_within(&self, base: &Dn) -> bool {
+        let (own, base) = (&*self.key.0, &*base.key.0);
+        base.is_empty() || own == base || own.strip_suffix(base).is_some_and(|head| head.ends_with(',') && !ends_escaped(head))
+    }
+}
+
+/// True if the last character of the text is escaped by a backslash of its own.
+fn ends_escaped(text: &str) -> bool {
+    let before = text.get(..text.len().saturating_sub(1)).unwrap_or_default();
+    before.chars().rev().take_while(|c| *c == '\\').count() % 2 == 1
+}
+
+impl DnKey {
+    /// The normalised text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The normalised RDNs in order.
+fn key(text: &str) -> Result<Vec<String>, DnError> {
+    if text.trim().is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut rdns = Vec::new();
+    let mut pairs: Vec<String> = Vec::new();
+    let mut parser = Parser { rest: text.char_indices().peekable(), position: 1, text };
+    loop {
+        let name = parser.attribute_type()?;
+        let value = parser.attribute_value()?;
+        pairs.push(format!("{}={}", name, escape(&normalise(&value))));
+        match parser.next() {
+            Some('+') => {}
+            Some(_) => {
+                pairs.sort();
+                rdns.push(std::mem::take(&mut pairs).join("+"));
+            }
+            None => {
+                pairs.sort();
+                rdns.push(pairs.join("+"));
+                return Ok(rdns);
+            }
+        }
+    }
+}
+
+struct Parser<'a> {
+    rest: std::iter::Peekable<std::str::CharIndices<'a>>,
+    position: usize,
+    text: &'a str,
+}
+
+impl Parser<'_> {
+    fn next(&mut self) -> Option<char> {
+        self.position += 1;
+        self.rest.next().map(|(_, c)| c)
+    }
+
+    fn peek(&mut self) -> Option<char> {
+        self.rest.peek().map(|(_, c)| *c)
+    }
+
+    fn error<T>(&self, problem: &'static str) -> Result<T, DnError> {
+        Err(DnError { problem, position: self.position.min(self.text.chars().count() + 1) })
+    }
+
+    fn attribute_type(&mut self) -> Result<String, DnError> {
+        let mut name = String::new();
+        loop {
+            match self.peek() {
+                Some('=') => {
+                    self.next();
+                    break;
+                }
+                Some(c) if c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | ' ' | ';') => {
+                    name.push(c);
+                    self.next();
+                }
+                Some(_) => return self.error("a character that no attribute type may hold"),
+                None => return self.error("an attribute type without = and a value"),
+            }
+        }
+        let name = name.trim().to_ascii_lowercase();
+        let name = name.strip_prefix("oid.").unwrap_or(&name).to_owned();
+        if name.is_empty() || name.contains(' ') { self.error("an attribute type is missing") } else { Ok(name) }
+    }
+
+    /// Up to an unescaped `,`, `;` or `+`, unescaped. Octets written as `\XX` are put together to UTF-8.
+    fn attribute_value(&mut self) -> Result<String, DnError> {
+        while self.peek() == Some(' ') {
+            self.next();
+        }
+        if self.peek() == Some('"') {
+            return self.quoted_value();
+        }
+        let mut octets: Vec<u8> = Vec::new();
+        let mut kept = 0;
+        loop {
+            match self.peek() {
+                None | Some(',' | ';' | '+') => break,
+                Some('\\') => {
+                    self.next();
+                    self.escaped(&mut octets)?;
+                    kept = octets.len();
+                }
+                Some(c) => {
+                    self.next();
+                    push(&mut octets, c);
+                    if c != ' ' {
+                        kept = octets.len();
+                    }
+                }
+            }
+        }
+        octets.truncate(kept);
+        Ok(text_of(octets))
+    }
+
+    /// The quoted form of RFC 2253 §4, which some administrators still write.
+    fn quoted_value(&mut self) -> Result<String, DnError> {
+        self.next();
+        let mut octets = Vec::new();
+        loop {
+            match self.next() {
+                None => return self.error("a quotation mark is not closed"),
+                Some('"') => break,
+                Some('\\') => self.escaped(&mut octets)?,
+                Some(c) => push(&mut octets, c),
+            }
+        }
+        while self.peek() == Some(' ') {
+            self.next();
+        }
+        match self.peek() {
+            None | Some(',' | ';' | '+') => Ok(text_of(octets)),
+            Some(_) => self.error("text after a closing quotation mark"),
+        }
+    }
+
+    fn escaped(&mut self, octets: &mut Vec<u8>) -> Result<(), DnError> {
+        let Some(first) = self.next() else { return self.error("a backslash at the end") };
+        match (first.to_digit(16), self.peek().and_then(|c| c.to_digit(16))) {
+            (Some(high), Some(low)) => {
+                self.next();
+                octets.push(u8::try_from(high * 16 + low).unwrap_or_default());
+                Ok(())
+            }
+            (Some(_), None) if first.is_ascii_hexdigit() => self.error("a backslash with one hexadecimal digit"),
+            _ => {
+                push(octets, first);
+                Ok(())
+            }
+        }
+    }
+}
+
+fn push(octets: &mut Vec<u8>, c: char) {
+    octets.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+}
+
+/// Octets that are not UTF-8 are kept apart from all text by their hexadecimal form.
+fn text_of(octets: Vec<u8>) -> String {
+    String::from_utf8(octets).unwrap_or_else(|bad| {
+        let hex: String = bad.as_bytes().iter().map(|octet| format!("{octet:02x}")).collect();
+        format!("#octets:{hex}")
+    })
+}
+
+fn normalise(value: &str) -> String {
+    if value.is_ascii() && !value.contains("  ") && value.trim() == value {
+        return value.to_ascii_lowercase();
+    }
+    let folded: String = value.nfkc().flat_map(char::to_lowercase).collect::<String>().nfkc().collect();
+    folded.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn escape(value: &str) -> String {
+    let mut escaped = String::with_capacity(value.len());
+    for c in value.chars() {
+        if matches!(c, ',' | '+' | '\\' | '=' | ';') {
+            escaped.push('\\');
+        }
+        escaped.push(c);
+    }
+    escaped
+}
+
+impl PartialEq for Dn {
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+}
+
+impl Eq for Dn {}
+
+impl PartialOrd for Dn {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Dn {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.key.cmp(&other.key)
+    }
+}
+
+impl std::hash::Hash for Dn {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.key.hash(state);
+    }
+}
+
+impl fmt::Debug for Dn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.written)
+    }
+}
+
+impl fmt::Display for Dn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.written)
+    }
+}
+
+impl fmt::Debug for DnKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dn(text: &str) -> Dn {
+        Dn::parse(text).unwrap()
+    }
+
+    #[test]
+    fn spellings_of_one_name_are_equal() {
+        for (a, b) in [
+            (r"CN=Doe\, Jane,OU=People,DC=x", r"cn=doe\2C jane , ou=people,dc=X"),
+            (r"cn=a\+b,dc=x", r"cn=a\2Bb,dc=x"),
+            ("cn=two  spaces,dc=x", "cn=two spaces,dc=x"),
+            (r"cn=\C3\84rger,dc=x", "cn=ärger,dc=x"),
+            (r#"cn="a, b",dc=x"#, r"cn=a\, b,dc=x"),
+            ("uid=1+cn=2,dc=x", "CN=2+UID=1,dc=x"),
+            (r"cn=trailing\ ,dc=x", "cn=trailing,dc=x"),
+            ("OID.2.5.4.3=a", "2.5.4.3=a"),
+        ] {
+            assert_eq!(dn(a), dn(b), "{a} and {b}");
+        }
+    }
+
+    #[test]
+    fn different_names_are_not_equal() {
+        for (a, b) in [("cn=a,dc=x", "cn=b,dc=x"), (r"cn=a\,dc\=x", "cn=a,dc=x"), (r"cn=a\\,dc=x", r"cn=a\,dc=x")] {
+            assert_ne!(dn(a), dn(b), "{a} and {b}");
+        }
+    }
+
+    #[test]
+    fn within_follows_names_and_not_letters() {
+        assert!(dn("cn=a,ou=b,dc=x").is_within(&dn("OU=B,DC=X")));
+        assert!(dn("dc=x").is_within(&dn("dc=x")));
+        assert!(dn("cn=a").is_within(&dn("")));
+        assert!(!dn(r"cn=a\,ou\=b,dc=x").is_within(&dn("ou=b,dc=x")));
+        assert!(!dn("cn=a,ou=bb,dc=x").is_within(&dn("ou=b,dc=x")));
+        assert!(!dn("dc=x").is_within(&dn("ou=b,dc=x")));
+    }
+
+    #[test]
+    fn broken_names_are_refused_with_a_place() {
+        assert_eq!(Dn::parse("cn=a,ou").unwrap_err().problem, "an attribute type without = and a value");
+        for bad in ["=a", "cn=a,,dc=x", "cn=a\\", "cn=\"a", "c n=a"] {
+            assert!(Dn::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

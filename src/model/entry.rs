@@ -1,0 +1,102 @@
+//! A directory entry as the source hands it on: identified, decoded, its status judged.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use super::{AttributeName, AttributeValue, Dn, ResourceType};
+
+/// The directory's lasting id of an entry in its canonical text form
+/// (entryUUID, objectGUID as Windows prints it, nsUniqueId). Never the DN, never a name.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EntryId(Arc<str>);
+
+impl EntryId {
+    /// Takes the canonical text form.
+    pub fn new(text: &str) -> Self {
+        Self(text.into())
+    }
+
+    /// The canonical text form.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for EntryId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for EntryId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Whether the directory says that the account may be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// Nothing read says that it is disabled.
+    Enabled,
+    /// An attribute of the entry says so: explicit evidence.
+    Disabled,
+    /// The attribute that would tell was not returned where it must be (a lost read right).
+    Unknown,
+}
+
+/// The kinds of directory that have facts of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Vendor {
+    /// Microsoft Active Directory, or Samba as a domain controller.
+    ActiveDirectory,
+    /// OpenLDAP slapd.
+    OpenLdap,
+    /// 389 Directory Server, FreeIPA, Red Hat Directory Server.
+    Ds389,
+    /// PingDirectory and its relatives.
+    PingDirectory,
+    /// Anything else with entryUUID (RFC 4530).
+    Generic,
+}
+
+impl Vendor {
+    /// The name used in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ActiveDirectory => "active_directory",
+            Self::OpenLdap => "openldap",
+            Self::Ds389 => "ds389",
+            Self::PingDirectory => "ping_directory",
+            Self::Generic => "generic",
+        }
+    }
+}
+
+/// One entry of a reading.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Lasting id.
+    pub id: EntryId,
+    /// Where it is now.
+    pub dn: Dn,
+    /// User or group.
+    pub resource_type: ResourceType,
+    /// True if it is below a base DN of its section and matches its filter. False for a group
+    /// that was read only because membership runs through it.
+    pub selected: bool,
+    /// Users: what its own attributes say. Groups: always enabled.
+    pub status: Status,
+    /// Groups: the DNs of its direct members. `None` where they could not be read whole.
+    pub members: Option<Vec<Dn>>,
+    /// The attributes that were asked for, without the member attributes.
+    pub attributes: BTreeMap<AttributeName, Vec<AttributeValue>>,
+}
+
+impl Entry {
+    /// The values of an attribute; none if it is absent.
+    pub fn values(&self, name: &AttributeName) -> &[AttributeValue] {
+        self.attributes.get(name).map_or(&[], Vec::as_slice)
+    }
+}

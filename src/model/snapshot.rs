@@ -1,0 +1,93 @@
+//! What we remember of a target when a cycle begins.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::{EntryId, Link, ResourceType};
+
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// Takes the key of the configuration's section.
+            pub fn new(text: &str) -> Self {
+                Self(text.into())
+            }
+
+            /// The key.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+name! {
+    /// A channel's name: the key under `channels`.
+    ChannelName
+}
+name! {
+    /// A target's name: the key under `targets`.
+    TargetName
+}
+
+/// How many live links a channel claims: the base of the guard's percentages.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LinkedCounts {
+    /// Users.
+    pub users: u64,
+    /// Groups.
+    pub groups: u64,
+    /// Memberships over all groups.
+    pub memberships: u64,
+}
+
+/// What took access away in the guard's window, before this cycle.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WindowTally {
+    /// Users removed because they were absent or out of scope.
+    pub users_absent: u64,
+    /// Users switched off because the directory says that they are disabled.
+    pub users_disabled: u64,
+    /// Groups removed.
+    pub groups: u64,
+    /// Memberships removed.
+    pub memberships: u64,
+    /// Names changed (userName, displayName).
+    pub identity: u64,
+    /// Memberships removed, by group.
+    pub per_group: BTreeMap<EntryId, u64>,
+    /// What the channel claimed when the window began; `None` if it has no history that long.
+    pub linked_then: Option<LinkedCounts>,
+}
+
+/// Everything remembered of one target, as seen by one channel.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Every link at the target.
+    pub links: BTreeMap<EntryId, Link>,
+    /// Which channels claim an entry. A link without claims is a leaver's: kept so that a return finds it.
+    pub claims: BTreeMap<EntryId, BTreeSet<ChannelName>>,
+    /// Creates that were sent and never answered: looked up, never repeated blindly.
+    pub unanswered_creates: BTreeMap<EntryId, ResourceType>,
+    /// The guard's window.
+    pub tally: WindowTally,
+    /// True if this channel never finished a cycle at this target.
+    pub first: bool,
+}
+
+impl Snapshot {
+    /// True if `channel` claims the entry.
+    pub fn is_claimed_by(&self, entry_id: &EntryId, channel: &ChannelName) -> bool {
+        self.claims.get(entry_id).is_some_and(|claims| claims.contains(channel))
+    }
+}

@@ -1,0 +1,1 @@
+//! Who may name whom; file heads; banned names.

@@ -1,0 +1,1 @@
+//! Whole cycles against an in-memory source and target and a real store.

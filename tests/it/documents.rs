@@ -1,0 +1,1 @@
+//! The example configuration loads; documents name only what exists.

@@ -1,0 +1,1 @@
+//! The source against a real OpenLDAP server.

@@ -1,0 +1,16 @@
+//! Tests of the whole program and of its rooms against real servers: the table of contents.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::print_stdout, clippy::print_stderr, dead_code)]
+
+mod architecture;
+mod cli;
+mod cycle;
+mod documents;
+mod ldap_hostile;
+mod ldap_slapd;
+mod main_job;
+mod recovery;
+mod scim_faults;
+mod scim_server;
+mod store_contract;
+mod support;

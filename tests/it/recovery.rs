@@ -1,0 +1,1 @@
+//! Kills, lost answers and crashes: the next cycle converges without duplicates.

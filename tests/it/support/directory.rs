@@ -1,0 +1,1 @@
+//! An in-memory directory for whole cycles and fault injection.

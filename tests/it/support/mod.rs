@@ -1,0 +1,6 @@
+//! What the tests share: servers, fakes that keep state, check functions.
+
+pub mod directory;
+pub mod provider;
+pub mod scim_server;
+pub mod slapd;

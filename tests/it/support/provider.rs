@@ -1,0 +1,1 @@
+//! A SCIM provider in the test process that keeps state and can be told to misbehave.

@@ -1,0 +1,1 @@
+//! Starts the third-party SCIM server on loopback, stopped by process id.

@@ -1,0 +1,1 @@
+//! Starts a private OpenLDAP server on loopback, stopped by process id.
