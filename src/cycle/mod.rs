@@ -1,5 +1,18 @@
 //! One pass: read → prepare → apply. Names what it needs of the outside as three traits.
 
+mod apply;
+mod channel;
+mod compare;
+mod matching;
 mod ports;
+mod prepare;
+mod recover;
+mod run;
+mod send;
 
+pub use apply::{Applied, apply};
+pub use channel::{Channel, CycleError, Depth, Phase, Progress, ProgressSender};
 pub use ports::*;
+pub use prepare::{Prepared, prepare, wanted};
+pub use recover::Recovered;
+pub use run::{Report, counted, known, partial_causes, run};

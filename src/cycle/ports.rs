@@ -1,15 +1,16 @@
 //! What a cycle needs of the three outside systems, and how each of them fails.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::future::Future;
 
 use tokio::sync::mpsc;
 
 use crate::model::{
-    AttributePath, Capabilities, ChannelName, Coverage, Entry, EntryId, LinkedCounts, Origin, Resource, ResourceId, ResourceType,
-    Snapshot, TargetName, Value, Vendor, Wanted,
+    Capabilities, ChannelName, Coverage, DnKey, Entry, EntryId, LinkedCounts, Origin, Resource, ResourceId, ResourceType,
+    Snapshot, TargetName, Vendor, Wanted,
 };
 use crate::plan::{Change, Edit, Held, Tally};
+pub use crate::plan::{Found, Lookup};
 
 /// What a failure ends: the work on one entry, or the cycle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,32 +59,6 @@ pub enum SourceError {
     /// The secret could not be read.
     #[error("the bind password cannot be read: {0}")]
     Secret(String),
-}
-
-/// A resource as it was found at the target.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
-    /// Its id.
-    pub resource_id: ResourceId,
-    /// User or group.
-    pub resource_type: ResourceType,
-    /// Every attribute of it, flat: `name.givenName`, `emails[type eq "work"].value`,
-    /// `urn:…:User:department`. A reference (`…:User:manager`) is `Text` with the resource id. Elements
-    /// without a `type` are left out.
-    pub attributes: BTreeMap<AttributePath, Value>,
-    /// Groups: ids of the members, if the answer carried them.
-    pub members: Option<BTreeSet<ResourceId>>,
-}
-
-/// A question to the target: resources of a type with this value at this path.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lookup {
-    /// User or group.
-    pub resource_type: ResourceType,
-    /// A filterable attribute.
-    pub path: AttributePath,
-    /// Its value.
-    pub value: String,
 }
 
 /// What became of a request that the target acknowledged.
@@ -222,7 +197,7 @@ pub struct Record {
     pub resource_type: ResourceType,
     /// What is now true.
     pub result: Recorded,
-    /// For history: the change as a sentence-free fact. The store keeps it with the journal row.
+    /// What becomes of the channel's claim: made, given up, or left as it is.
     pub claim: Option<bool>,
 }
 
@@ -301,6 +276,13 @@ pub trait Store: Send + Sync {
 
     /// Writes down what was answered. Several callers' records may share one transaction.
     fn record(&self, cycle: CycleId, records: Vec<Record>) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Writes down which entries the scope groups of the cycle's channel are, in place of what was known.
+    fn follow(
+        &self,
+        cycle: CycleId,
+        scope_groups: &BTreeMap<DnKey, EntryId>,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Closes a cycle.
     fn finish(&self, cycle: CycleId, summary: &CycleSummary) -> impl Future<Output = Result<(), StoreError>> + Send;

@@ -57,6 +57,11 @@ fn ends_escaped(text: &str) -> bool {
 }
 
 impl DnKey {
+    /// Takes a normalised text that [`DnKey::as_str`] gave before.
+    pub fn from_normalised(text: &str) -> Self {
+        Self(text.into())
+    }
+
     /// The normalised text.
     pub fn as_str(&self) -> &str {
         &self.0

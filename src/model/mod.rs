@@ -14,6 +14,6 @@ pub use capabilities::{Capabilities, MatchKeys};
 pub use dn::{Dn, DnError, DnKey};
 pub use entry::{Entry, EntryId, Status, Vendor};
 pub use link::{Link, Origin, Uncertain};
-pub use reading::{Coverage, Selection, Wanted};
+pub use reading::{Coverage, ScopeGroup, Selection, Wanted};
 pub use resource::{AttributePath, PathError, Resource, ResourceId, ResourceType, Selector, Value};
 pub use snapshot::{ChannelName, LinkedCounts, Snapshot, TargetName, WindowTally};

@@ -1,6 +1,6 @@
 //! One look at the directory: what is wanted of it, and how much of it came.
 
-use super::{AttributeName, Dn};
+use super::{AttributeName, Dn, EntryId};
 
 /// Which entries of one kind are selected: below any base DN and matching the filter.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,6 +9,15 @@ pub struct Selection {
     pub base_dns: Vec<Dn>,
     /// An LDAP filter (RFC 4515); `None` means the vendor's default. Several are joined with `|` by whoever fills this.
     pub filter: Option<String>,
+}
+
+/// A group that decides scope.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ScopeGroup {
+    /// Where the admin said it is.
+    pub dn: Dn,
+    /// Which entry it was when it was first read: it is followed through renames by this.
+    pub id: Option<EntryId>,
 }
 
 /// What a reading is asked for.
@@ -25,7 +34,7 @@ pub struct Wanted {
     /// True if membership decides scope or groups are provisioned, so that the group graph must be read.
     pub membership: bool,
     /// Groups that decide scope, wherever they are; each must be found, readable and with its members.
-    pub scope_groups: Vec<Dn>,
+    pub scope_groups: Vec<ScopeGroup>,
 }
 
 /// How much of what was wanted came.

@@ -255,6 +255,16 @@ pub enum Value {
     Reference(EntryId),
 }
 
+impl Value {
+    /// The entry, if the value is a reference.
+    pub fn reference(&self) -> Option<&EntryId> {
+        match self {
+            Self::Reference(id) => Some(id),
+            Self::Text(_) | Self::Flag(_) => None,
+        }
+    }
+}
+
 impl fmt::Debug for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::{EntryId, Link, ResourceType};
+use super::{DnKey, EntryId, Link, Resource};
 
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident) => {
@@ -77,8 +77,10 @@ pub struct Snapshot {
     pub links: BTreeMap<EntryId, Link>,
     /// Which channels claim an entry. A link without claims is a leaver's: kept so that a return finds it.
     pub claims: BTreeMap<EntryId, BTreeSet<ChannelName>>,
-    /// Creates that were sent and never answered: looked up, never repeated blindly.
-    pub unanswered_creates: BTreeMap<EntryId, ResourceType>,
+    /// Creates that were sent and never answered, with what was sent: looked up, never repeated blindly.
+    pub unanswered_creates: BTreeMap<EntryId, Resource>,
+    /// Which entry each of the channel's scope groups was when it was first read, by the DN of the configuration.
+    pub scope_groups: BTreeMap<DnKey, EntryId>,
     /// The guard's window.
     pub tally: WindowTally,
     /// True if this channel never finished a cycle at this target.

@@ -30,7 +30,7 @@ pub enum Edit {
 /// What is done for one entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
-    /// A new resource. A group is created without its members.
+    /// A new resource. A group is created without its members; they follow as edits of their own.
     Create(Resource),
     /// A resource that was there is linked, and edited where it differs.
     Adopt {
@@ -58,7 +58,9 @@ pub enum Action {
         /// The resource.
         resource_id: ResourceId,
     },
-    /// The channel gives its claim up. Nothing is sent.
+    /// The channel gives its claim up; the link stays for a return or for another channel. Nothing is sent.
+    Release,
+    /// The link is dropped, the resource stays as it is. Nothing is sent.
     Forget,
 }
 

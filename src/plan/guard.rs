@@ -1,5 +1,11 @@
 //! Too many removals in a window of time → what is over the limit is stopped, the rest goes on.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::{EntryId, LinkedCounts, WindowTally};
+
+use super::{Action, Change, Edit, Tally, diff};
+
 /// Kinds of loss that have a budget each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum GuardKind {
@@ -97,5 +103,207 @@ pub struct Verdict {
     /// Kinds over their limit.
     pub tripped: Vec<Tripped>,
     /// Changes that are therefore not done.
-    pub stopped: Vec<super::Change>,
+    pub stopped: Vec<Change>,
+}
+
+/// What the guard compares with.
+#[derive(Debug, Clone, Copy)]
+pub struct Base<'a> {
+    /// What the channel claims now.
+    pub linked: LinkedCounts,
+    /// How many members each group has now.
+    pub members: &'a BTreeMap<EntryId, u64>,
+    /// What the window already holds.
+    pub tally: &'a WindowTally,
+}
+
+/// What passes, what does not, and whose users are removed by what passes.
+#[derive(Debug, Clone, Default)]
+pub struct Judged {
+    /// Changes that pass, in the order given.
+    pub changes: Vec<Change>,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Users removed by what passes.
+    pub removed_users: BTreeSet<EntryId>,
+}
+
+/// Stops every kind of loss that is over its limit. A reading without a single user in scope, while users are
+/// claimed, stops everything.
+pub fn judge(changes: Vec<Change>, base: &Base<'_>, settings: &GuardSettings, users_in_scope: u64) -> Judged {
+    if users_in_scope == 0 && base.linked.users > 0 {
+        return empty_source(changes, base);
+    }
+    let mut judged = Judged { changes, ..Judged::default() };
+    let then = base.tally.linked_then;
+    let users = then.map_or(base.linked.users + base.tally.users_absent + base.tally.users_disabled, |then| then.users);
+    let groups = then.map_or(base.linked.groups + base.tally.groups, |then| then.groups);
+    let memberships = then.map_or(base.linked.memberships + base.tally.memberships, |then| then.memberships);
+
+    let limit = |judged: &mut Judged, kind, size: u64, already, limit: &Limit| {
+        let planned = judged.changes.iter().map(|change| of_kind(&change.tally, kind)).sum();
+        check(judged, kind, size, already, planned, limit, None);
+    };
+    limit(&mut judged, GuardKind::Users, users, base.tally.users_absent, &settings.users);
+    limit(&mut judged, GuardKind::DisabledUsers, users, base.tally.users_disabled, &settings.users);
+    limit(&mut judged, GuardKind::Groups, groups, base.tally.groups, &settings.groups);
+    limit(&mut judged, GuardKind::Identity, users + groups, base.tally.identity, &settings.identity);
+
+    keep_members_of_users_who_stay(&mut judged);
+    for (group, size, planned) in losses_by_group(&judged, base) {
+        let already = base.tally.per_group.get(&group).copied().unwrap_or_default();
+        check(&mut judged, GuardKind::PerGroup, size + already, already, planned, &settings.per_group, Some(&group));
+    }
+    let planned = judged.changes.iter().map(|change| change.tally.memberships).sum();
+    check(&mut judged, GuardKind::Memberships, memberships, base.tally.memberships, planned, &settings.memberships, None);
+    judged
+}
+
+fn of_kind(tally: &Tally, kind: GuardKind) -> u64 {
+    match kind {
+        GuardKind::Users => tally.users_absent,
+        GuardKind::DisabledUsers => tally.users_disabled,
+        GuardKind::Groups => tally.groups,
+        GuardKind::Memberships | GuardKind::PerGroup => tally.memberships,
+        GuardKind::Identity => tally.identity,
+        GuardKind::EmptySource => 0,
+    }
+}
+
+fn empty_source(changes: Vec<Change>, base: &Base<'_>) -> Judged {
+    let tripped = Tripped {
+        kind: GuardKind::EmptySource,
+        message: format!(
+            "the directory returned no user in scope, but {} are linked: nothing is applied. Check base_dn, filter, group_dn and \
+             the rights of the bind account; `ldap2scim check` shows what they find",
+            base.linked.users
+        ),
+        planned: changes.len() as u64,
+        already: 0,
+        allowed: 0,
+    };
+    Judged { verdict: Verdict { tripped: vec![tripped], stopped: changes }, ..Judged::default() }
+}
+
+fn check(judged: &mut Judged, kind: GuardKind, size: u64, already: u64, planned: u64, limit: &Limit, group: Option<&EntryId>) {
+    let allowed = limit.allows(size);
+    if planned == 0 || already + planned <= allowed {
+        return;
+    }
+    let changes = std::mem::take(&mut judged.changes);
+    let mut name = None;
+    for change in changes {
+        if of_kind(&change.tally, kind) == 0 || group.is_some_and(|group| *group != change.entry_id) {
+            judged.changes.push(change);
+            continue;
+        }
+        name = Some(change.name.clone());
+        let (kept, stopped) = split(change, kind, &judged.removed_users);
+        judged.changes.extend(kept);
+        judged.verdict.stopped.push(stopped);
+    }
+    let of = match (kind, name) {
+        (GuardKind::PerGroup, Some(name)) => format!("members of group {name}"),
+        _ => kind.as_str().to_owned(),
+    };
+    let message = format!(
+        "{of}: {planned} planned and {already} already done within the window are more than the {allowed} allowed (of {size}); \
+         they are held back, everything else goes on. If they are meant, raise guard.{} for one cycle; if not, mend the directory \
+         or the configuration",
+        key(kind)
+    );
+    judged.verdict.tripped.push(Tripped { kind, message, planned, already, allowed });
+}
+
+fn key(kind: GuardKind) -> &'static str {
+    match kind {
+        GuardKind::Users | GuardKind::DisabledUsers => "users",
+        GuardKind::Groups => "groups",
+        GuardKind::Memberships => "memberships",
+        GuardKind::PerGroup => "per_group",
+        GuardKind::Identity => "identity",
+        GuardKind::EmptySource => "users",
+    }
+}
+
+/// Cuts a change into what goes on and what is stopped.
+fn split(change: Change, kind: GuardKind, removed_users: &BTreeSet<EntryId>) -> (Option<Change>, Change) {
+    let (resource_id, edits, adopted) = match &change.action {
+        Action::Update { resource_id, edits } => (resource_id.clone(), edits.clone(), None),
+        Action::Adopt { resource_id, found, edits } => (resource_id.clone(), edits.clone(), Some(found.clone())),
+        Action::Create(_) | Action::Delete { .. } | Action::Claim { .. } | Action::Release | Action::Forget => {
+            return (None, change);
+        }
+    };
+    let mut going = Vec::new();
+    let mut stopping = Vec::new();
+    for edit in edits {
+        match (edit, kind) {
+            (edit, GuardKind::Users | GuardKind::DisabledUsers) if diff::deactivates(&edit) => stopping.push(edit),
+            (edit @ Edit::Attribute { before: Some(_), .. }, GuardKind::Identity) if is_name(&edit) => stopping.push(edit),
+            (Edit::Members { add, remove }, GuardKind::Memberships | GuardKind::PerGroup) => {
+                let (free, counted): (BTreeSet<_>, BTreeSet<_>) = remove.into_iter().partition(|id| removed_users.contains(id));
+                if !add.is_empty() || !free.is_empty() {
+                    going.push(Edit::Members { add, remove: free });
+                }
+                stopping.push(Edit::Members { add: BTreeSet::new(), remove: counted });
+            }
+            (edit, _) => going.push(edit),
+        }
+    }
+    let mut tally = change.tally;
+    let mut stopped_tally = Tally::default();
+    match kind {
+        GuardKind::Users => stopped_tally.users_absent = std::mem::take(&mut tally.users_absent),
+        GuardKind::DisabledUsers => stopped_tally.users_disabled = std::mem::take(&mut tally.users_disabled),
+        GuardKind::Memberships | GuardKind::PerGroup => stopped_tally.memberships = std::mem::take(&mut tally.memberships),
+        GuardKind::Identity => stopped_tally.identity = std::mem::take(&mut tally.identity),
+        GuardKind::Groups | GuardKind::EmptySource => {}
+    }
+    let stopped = Change {
+        action: Action::Update { resource_id: resource_id.clone(), edits: stopping },
+        tally: stopped_tally,
+        ..change.clone()
+    };
+    let kept = match adopted {
+        Some(found) => Some(Action::Adopt { resource_id, found, edits: going }),
+        None if going.is_empty() => None,
+        None => Some(Action::Update { resource_id, edits: going }),
+    };
+    (kept.map(|action| Change { action, tally, ..change }), stopped)
+}
+
+fn is_name(edit: &Edit) -> bool {
+    matches!(edit, Edit::Attribute { path, .. } if path.as_str() == "userName" || path.as_str() == "displayName")
+}
+
+/// A user whose removal was stopped keeps its memberships; those of a user who is removed count as that user.
+fn keep_members_of_users_who_stay(judged: &mut Judged) {
+    let is_removal = |change: &&Change| change.tally.users_absent > 0;
+    let stay: BTreeSet<EntryId> =
+        judged.verdict.stopped.iter().filter(is_removal).map(|change| change.entry_id.clone()).collect();
+    judged.removed_users = judged.changes.iter().filter(is_removal).map(|change| change.entry_id.clone()).collect();
+    let removed = &judged.removed_users;
+    for change in &mut judged.changes {
+        let (Action::Update { edits, .. } | Action::Adopt { edits, .. }) = &mut change.action else { continue };
+        change.tally.memberships = 0;
+        for edit in edits.iter_mut() {
+            let Edit::Members { remove, .. } = edit else { continue };
+            remove.retain(|id| !stay.contains(id));
+            change.tally.memberships += remove.iter().filter(|id| !removed.contains(*id)).count() as u64;
+        }
+        edits.retain(|edit| !matches!(edit, Edit::Members { add, remove } if add.is_empty() && remove.is_empty()));
+    }
+    judged.changes.retain(|change| !matches!(&change.action, Action::Update { edits, .. } if edits.is_empty()));
+}
+
+fn losses_by_group(judged: &Judged, base: &Base<'_>) -> Vec<(EntryId, u64, u64)> {
+    let mut losses: BTreeMap<&EntryId, u64> = BTreeMap::new();
+    for change in judged.changes.iter().filter(|change| change.tally.memberships > 0) {
+        *losses.entry(&change.entry_id).or_default() += change.tally.memberships;
+    }
+    losses
+        .into_iter()
+        .map(|(group, planned)| (group.clone(), base.members.get(group).copied().unwrap_or_default(), planned))
+        .collect()
 }

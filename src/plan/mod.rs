@@ -1,9 +1,29 @@
 //! What should be × what is → a plan. Pure: no clock, no network, no file.
 
 mod change;
+mod decide;
+mod desired;
+pub mod diff;
+pub mod drift;
+
+mod found;
 mod guard;
+mod matching;
+mod membership;
+mod names;
+mod planning;
+mod requests;
 mod rules;
+mod scope;
+mod stages;
 
 pub use change::{Action, Change, ClaimAfter, Counts, Edit, Held, Plan, Planned, Reason, Stage, Tally};
+pub use decide::Known;
+pub use desired::{Desired, Judge, Judged};
+pub use found::{Found, foreign_members, managed};
 pub use guard::{GuardKind, GuardSettings, Limit, Tripped, Verdict};
+pub use matching::{Lookup, Situation, answers, holders, lookups, situation};
+pub use planning::{linked, plan, unlinked};
+pub use requests::{requests, tally_of};
 pub use rules::{Existing, GroupRemoval, GroupRules, GroupScope, MappingChoice, Nesting, Rules, UserRemoval, UserRules};
+pub use scope::Scope;

@@ -1,0 +1,125 @@
+//! Read the directory, ask the target what must be asked, and plan. Sends nothing that changes anything and
+//! writes nothing to the store.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tokio::sync::mpsc;
+
+use crate::model::{AttributeName, DnKey, Entry, EntryId, ScopeGroup, Snapshot, Vendor, Wanted};
+use crate::plan::{Desired, Judge, Known, Plan, Rules, Situation, drift, plan};
+
+use super::compare;
+use super::matching;
+use super::recover::{self, Recovered};
+use super::{Channel, CycleError, Depth, Phase, Progress, ProgressSender, Source, Target};
+
+/// A cycle that is ready to be applied, or to be shown.
+#[derive(Debug)]
+pub struct Prepared {
+    /// What is remembered, after recovery and comparison.
+    pub snapshot: Snapshot,
+    /// What the directory says.
+    pub desired: Desired,
+    /// What the target said about entries that are not linked.
+    pub situations: BTreeMap<EntryId, Situation>,
+    /// What to do.
+    pub plan: Plan,
+    /// What became known about creates whose answer was lost.
+    pub recovered: Vec<Recovered>,
+    /// What a full comparison found.
+    pub comparison: Option<drift::Comparison>,
+    /// What kind of directory was read.
+    pub vendor: Vendor,
+    /// Entries that were watched for.
+    pub watched: Vec<Entry>,
+}
+
+/// Picks entries to keep whole, for `explain`.
+pub type Watch<'a> = &'a (dyn Fn(&Entry) -> bool + Send + Sync);
+
+/// Reads, asks and plans.
+pub async fn prepare<S: Source, T: Target>(
+    channel: &Channel<S, T>,
+    mut snapshot: Snapshot,
+    depth: Depth,
+    watch: Option<Watch<'_>>,
+    progress: &ProgressSender,
+) -> Result<Prepared, CycleError> {
+    let vendor = channel.source.identify().await?;
+    let (desired, watched) = read(channel, vendor, &snapshot.scope_groups, watch, progress).await?;
+    progress.send_replace(Progress { phase: Phase::Matching, ..Progress::default() });
+    let recovered = recover::look_up(channel, &mut snapshot).await?;
+    let mut notes = Vec::new();
+    let mut listed = None;
+    let comparison = match depth {
+        Depth::Usual => None,
+        Depth::Full => {
+            let found = compare::list(channel, &snapshot).await?;
+            let comparison = compare::confirmed(channel, &snapshot, drift::compare(&snapshot, &found)).await?;
+            drift::correct(&mut snapshot, &comparison);
+            listed = Some(found);
+            Some(comparison)
+        }
+    };
+    let drifted: BTreeSet<EntryId> = comparison.iter().flat_map(|comparison| comparison.corrected.keys().cloned()).collect();
+    let nothing = BTreeMap::new();
+    let situations = {
+        let known = Known::new(&channel.rules, &snapshot, &desired, &nothing, &drifted);
+        matching::situations(channel, &known, listed.as_deref(), &mut notes).await?
+    };
+    let known = Known::new(&channel.rules, &snapshot, &desired, &situations, &drifted);
+    let mut plan = plan(&known);
+    plan.notes = notes;
+    plan.counts.members_foreign = comparison.as_ref().map_or(0, |comparison| comparison.members_foreign);
+    Ok(Prepared { snapshot, desired, situations, plan, recovered, comparison, vendor, watched })
+}
+
+async fn read<S: Source, T: Target>(
+    channel: &Channel<S, T>,
+    vendor: Vendor,
+    scope_groups: &BTreeMap<DnKey, EntryId>,
+    watch: Option<Watch<'_>>,
+    progress: &ProgressSender,
+) -> Result<(Desired, Vec<Entry>), CycleError> {
+    let mapping = channel.rules.mapping.of(vendor);
+    let wanted = wanted(&channel.rules, mapping.attributes(), scope_groups);
+    let mut judge = Judge::new(&channel.rules, mapping, channel.target.capabilities(), scope_groups);
+    let (sender, mut entries) = mpsc::channel::<Entry>(1024);
+    let mut watched = Vec::new();
+    let judging = async {
+        let mut done = 0;
+        while let Some(entry) = entries.recv().await {
+            judge.take(&entry);
+            done += 1;
+            if done % 256 == 0 {
+                progress.send_replace(Progress { phase: Phase::Reading, done, total: 0 });
+            }
+            if watch.is_some_and(|watch| watch(&entry)) {
+                watched.push(entry);
+            }
+        }
+        progress.send_replace(Progress { phase: Phase::Reading, done, total: 0 });
+    };
+    let (coverage, ()) = tokio::join!(channel.source.read(&wanted, sender), judging);
+    Ok((judge.finish(coverage?), watched))
+}
+
+/// What a channel wants of its directory. `known` tells which entries the scope groups were before.
+pub fn wanted(rules: &Rules, user_attributes: Vec<AttributeName>, known: &BTreeMap<DnKey, EntryId>) -> Wanted {
+    let mut scope_groups = rules.users.scope.group_dns.clone();
+    if let Some(groups) = &rules.groups {
+        scope_groups.extend(groups.scope.group_dns.iter().cloned());
+    }
+    scope_groups.sort();
+    scope_groups.dedup();
+    let scope_groups: Vec<ScopeGroup> =
+        scope_groups.into_iter().map(|dn| ScopeGroup { id: known.get(dn.key()).cloned(), dn }).collect();
+    Wanted {
+        users: rules.users.selection.clone(),
+        user_attributes,
+        groups: rules.groups.as_ref().map(|groups| groups.selection.clone()),
+        group_attributes: rules.groups.iter().map(|groups| groups.name.clone()).filter(|name| name.as_str() != "dn").collect(),
+        membership: rules.groups.is_some() || !scope_groups.is_empty(),
+        scope_groups,
+    }
+}

@@ -1,0 +1,331 @@
+//! One change on its way: intent, request, and what each answer means for the link.
+
+use std::collections::BTreeSet;
+
+use crate::model::{EntryId, Link, Origin, Resource, ResourceId, Uncertain, Value};
+use crate::plan::{Action, Change, Edit, Existing, Found, Situation, Stage, diff, managed, requests, situation, tally_of};
+
+use super::apply::{Applying, claim_of};
+use super::{CycleError, Intent, IntentId, Outcome, Recorded, References, Source, Store, Target, TargetError, matching, recover};
+
+impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
+    /// Writes the intent down, then sends.
+    async fn send(
+        &self,
+        request: Change,
+        whole: &Change,
+        references: &References,
+    ) -> Result<(IntentId, Result<Outcome, TargetError>), CycleError> {
+        let tally = tally_of(&request, &whole.tally, &self.plan.removed_users);
+        let intents = self.store.intend(self.cycle, vec![Intent { change: request.clone(), tally }]).await?;
+        let Some(intent) = intents.first().copied() else {
+            return Err(super::StoreError::Failed("an intent was stored without a number".into()).into());
+        };
+        Ok((intent, self.channel.target.apply(&request, references).await))
+    }
+
+    /// The target is not to be worked with: the intent is closed where the request certainly was not applied.
+    async fn give_up(&self, change: &Change, intent: IntentId, error: TargetError) -> Result<(), CycleError> {
+        match &error {
+            TargetError::Unauthorized(_) | TargetError::Unavailable(_) | TargetError::Secret(_) => {
+                self.record(change, Some(intent), Recorded::Refused(error.to_string()), None).await?;
+            }
+            TargetError::Protocol(_)
+            | TargetError::AnswerLost(_)
+            | TargetError::Conflict(_)
+            | TargetError::NotFound
+            | TargetError::Rejected { .. } => {}
+        }
+        Err(error.into())
+    }
+
+    async fn refuse(&self, change: &Change, intent: IntentId, why: String) -> Result<(), CycleError> {
+        self.record(change, Some(intent), Recorded::Refused(why.clone()), None).await?;
+        self.hold(change, why);
+        Ok(())
+    }
+
+    /// A new resource. What refers to entries that are not linked yet follows later; so do members.
+    pub(super) async fn create(&self, change: &Change, wanted: &Resource) -> Result<(), CycleError> {
+        let references = self.references(wanted.attributes.values().filter_map(Value::reference));
+        let mut sent = Resource { members: BTreeSet::new(), ..wanted.clone() };
+        let mut late = Vec::new();
+        sent.attributes.retain(|path, value| {
+            let open = value.reference().is_some_and(|id| !references.contains_key(id));
+            if open {
+                late.push(Edit::Attribute { path: path.clone(), before: None, after: Some(value.clone()) });
+            }
+            !open
+        });
+        let request = Change { action: Action::Create(sent.clone()), ..change.clone() };
+        let (intent, answer) = self.send(request, change, &references).await?;
+        let resource_id = match answer {
+            Ok(Outcome::Exists(id)) => id,
+            Ok(Outcome::Gone) => {
+                return self.refuse(change, intent, "the target answered a create as if it were a delete".into()).await;
+            }
+            Err(TargetError::Conflict(detail)) => {
+                self.record(change, Some(intent), Recorded::Refused(detail.clone()), None).await?;
+                return self.already_there(change, wanted, &detail).await;
+            }
+            Err(TargetError::AnswerLost(why)) => match self.arrived(change, &sent).await? {
+                Some(id) => id,
+                None => {
+                    self.hold(change, format!("the answer to its create was lost ({why}) and it was not found; it is looked for again by the next cycle"));
+                    return Ok(());
+                }
+            },
+            Err(error @ (TargetError::Rejected { .. } | TargetError::NotFound)) => {
+                return self.refuse(change, intent, error.to_string()).await;
+            }
+            Err(error) => return self.give_up(change, intent, error).await,
+        };
+        let recorded = Recorded::Linked { resource_id: resource_id.clone(), origin: Origin::Created, acknowledged: sent.clone() };
+        self.record(change, Some(intent), recorded, Some(true)).await?;
+        self.done("created");
+        tracing::info!(channel = %self.channel.name(), entry = %change.entry_id, resource = %resource_id, "created");
+        self.link(Link {
+            entry_id: change.entry_id.clone(),
+            resource_id: resource_id.clone(),
+            origin: Origin::Created,
+            acknowledged: sent,
+            uncertain: Uncertain::default(),
+        });
+        if !late.is_empty() {
+            self.follow_up(Stage::References, change, &resource_id, late);
+        }
+        if !wanted.members.is_empty() {
+            let members = Edit::Members { add: wanted.members.clone(), remove: BTreeSet::new() };
+            self.follow_up(Stage::Members, change, &resource_id, vec![members]);
+        }
+        Ok(())
+    }
+
+    /// Looks for what a create without an answer made.
+    async fn arrived(&self, change: &Change, sent: &Resource) -> Result<Option<ResourceId>, CycleError> {
+        let found = match matching::look_up(self.channel, sent).await {
+            Ok(found) => found,
+            Err(error) if error.disposition() == super::Disposition::System => return Err(error.into()),
+            Err(_) => return Ok(None),
+        };
+        let Some((_, candidates)) = found else { return Ok(None) };
+        let state = self.lock();
+        let free = |found: &&Found| !state.holders.contains_key(&(found.resource_type, found.resource_id.clone()));
+        Ok(candidates
+            .iter()
+            .filter(free)
+            .find(|found| recover::is_ours(found, sent, &change.entry_id))
+            .map(|found| found.resource_id.clone()))
+    }
+
+    /// The target says that the resource exists: it is adopted as the rules allow. A switch-off is left to the next
+    /// cycle, where the guard counts it.
+    async fn already_there(&self, change: &Change, wanted: &Resource, detail: &str) -> Result<(), CycleError> {
+        let found = match matching::look_up(self.channel, wanted).await {
+            Ok(found) => found,
+            Err(error) if error.disposition() == super::Disposition::System => return Err(error.into()),
+            Err(error) => {
+                self.hold(change, error.to_string());
+                return Ok(());
+            }
+        };
+        let Some((path, candidates)) = found else {
+            self.hold(
+                change,
+                format!(
+                    "the target says that it already exists ({detail}), but does not find it: it may be managed by hand, \
+                     deactivated or deleted there; remove or rename it at the target"
+                ),
+            );
+            return Ok(());
+        };
+        let situation = {
+            let state = self.lock();
+            situation(
+                &change.entry_id,
+                &path,
+                &candidates,
+                |found| state.holders.get(&(found.resource_type, found.resource_id.clone())).cloned(),
+                |external| state.entries.contains(&EntryId::new(external)),
+            )
+        };
+        let mut found = match situation {
+            Situation::Unlinked(found, _) => found,
+            Situation::Disputed(why) => {
+                self.hold(change, why);
+                return Ok(());
+            }
+            Situation::Unmatched => return Ok(()),
+        };
+        match self.channel.rules.existing {
+            Existing::Never => {
+                self.hold(change, format!("the target has resource {} with its {path}, and existing: never", found.resource_id));
+                Ok(())
+            }
+            Existing::LinkOnly => self.adopt(change, &found.resource_id, wanted.clone(), Vec::new()).await,
+            Existing::Overwrite => {
+                if let Err(error) = matching::with_members(self.channel, &mut found).await {
+                    tracing::debug!(%error, "members of a group that is adopted could not be read");
+                }
+                let held = {
+                    let state = self.lock();
+                    let user = |id: &ResourceId| state.holders.get(&(crate::model::ResourceType::User, id.clone()));
+                    managed(&found, wanted, |id| user(id).cloned())
+                };
+                let mut edits = diff::edits_of_found(&held, wanted);
+                edits.retain(|edit| !diff::deactivates(edit));
+                self.adopt(change, &found.resource_id, held, edits).await
+            }
+        }
+    }
+
+    /// Edits of a linked resource, request by request.
+    pub(super) async fn update(&self, change: &Change, edits: Vec<Edit>) -> Result<(), CycleError> {
+        let Some(link) = self.lock().links.get(&change.entry_id).cloned() else {
+            self.hold(change, "its resource is not linked any more; it is looked at again by the next cycle".into());
+            return Ok(());
+        };
+        let deactivates = edits.iter().any(diff::deactivates);
+        let (edits, settled) = self.sendable(edits);
+        let mut resource_id = link.resource_id;
+        let claimed = self.is_claimed(&change.entry_id);
+        if !settled.is_empty() {
+            let claim = claim_of(claimed, change.claim, edits.is_empty());
+            self.record(change, None, Recorded::Edited { resource_id: resource_id.clone(), edits: settled }, claim).await?;
+        }
+        let cut = Change { action: Action::Update { resource_id: resource_id.clone(), edits: edits.clone() }, ..change.clone() };
+        let pieces = requests(&cut, self.channel.target.capabilities().members_per_request);
+        let count = pieces.len();
+        let mut all = true;
+        for (number, piece) in pieces.into_iter().enumerate() {
+            let Action::Update { edits, .. } = piece.action else { continue };
+            let references = self.references(edits.iter().flat_map(mentioned));
+            let request =
+                Change { action: Action::Update { resource_id: resource_id.clone(), edits: edits.clone() }, ..change.clone() };
+            let (intent, answer) = self.send(request, change, &references).await?;
+            match answer {
+                Ok(Outcome::Exists(id)) => {
+                    let claim = claim_of(claimed, change.claim, number + 1 == count && all);
+                    let recorded = Recorded::Edited { resource_id: id.clone(), edits: edits.clone() };
+                    self.record(change, Some(intent), recorded, claim).await?;
+                    self.edited(&change.entry_id, &id, &edits);
+                    resource_id = id;
+                }
+                Ok(Outcome::Gone) => return self.vanished(change, intent, deactivates).await,
+                Err(TargetError::NotFound) => return self.vanished(change, intent, edits.iter().any(diff::deactivates)).await,
+                Err(TargetError::AnswerLost(why)) => {
+                    self.hold(change, format!("the answer to an update was lost ({why}); it is sent again by the next cycle"));
+                    return Ok(());
+                }
+                Err(error @ (TargetError::Conflict(_) | TargetError::Rejected { .. })) => {
+                    self.refuse(change, intent, error.to_string()).await?;
+                    all = false;
+                }
+                Err(error) => return self.give_up(change, intent, error).await,
+            }
+        }
+        if all {
+            self.done(if deactivates { "deactivated" } else { "updated" });
+            tracing::info!(
+                channel = %self.channel.name(), entry = %change.entry_id, resource = %resource_id,
+                "{}", if deactivates { "deactivated" } else { "updated" }
+            );
+        }
+        Ok(())
+    }
+
+    fn is_claimed(&self, entry_id: &EntryId) -> bool {
+        self.claims.contains(entry_id)
+    }
+
+    fn edited(&self, entry_id: &EntryId, resource_id: &ResourceId, edits: &[Edit]) {
+        let mut state = self.lock();
+        let Some(mut link) = state.links.remove(entry_id) else { return };
+        let resource_type = link.acknowledged.resource_type;
+        if link.resource_id != *resource_id {
+            state.holders.remove(&(resource_type, link.resource_id));
+            link.resource_id = resource_id.clone();
+            state.holders.insert((resource_type, resource_id.clone()), entry_id.clone());
+        }
+        diff::apply(&mut link.acknowledged, edits);
+        state.links.insert(entry_id.clone(), link);
+    }
+
+    /// What can be sent now, and what is settled without sending: members to remove who are not at the target any
+    /// more. What refers to somebody who is not linked yet is left to a later cycle.
+    fn sendable(&self, edits: Vec<Edit>) -> (Vec<Edit>, Vec<Edit>) {
+        let state = self.lock();
+        let linked = |id: &EntryId| state.links.contains_key(id);
+        let mut send = Vec::new();
+        let mut settled = Vec::new();
+        for edit in edits {
+            match edit {
+                Edit::Attribute { after: Some(Value::Reference(id)), .. } if !linked(&id) => {}
+                edit @ Edit::Attribute { .. } => send.push(edit),
+                Edit::Members { add, remove } => {
+                    let add: BTreeSet<EntryId> = add.into_iter().filter(|id| linked(id)).collect();
+                    let (remove, gone): (BTreeSet<EntryId>, BTreeSet<EntryId>) = remove.into_iter().partition(|id| linked(id));
+                    if !gone.is_empty() {
+                        settled.push(Edit::Members { add: BTreeSet::new(), remove: gone });
+                    }
+                    if !add.is_empty() || !remove.is_empty() {
+                        send.push(Edit::Members { add, remove });
+                    }
+                }
+            }
+        }
+        (send, settled)
+    }
+
+    /// A resource that should be there is not. A few are believed, and made again by the next cycle; many mean that
+    /// this is not the target that we know.
+    async fn vanished(&self, change: &Change, intent: IntentId, was_removal: bool) -> Result<(), CycleError> {
+        if !was_removal {
+            let (vanished, linked) = {
+                let mut state = self.lock();
+                state.vanished += 1;
+                (state.vanished, state.links.len())
+            };
+            if vanished > 3 && vanished.saturating_mul(10) > linked as u64 {
+                self.record(change, Some(intent), Recorded::Refused("not found at the target".into()), None).await?;
+                return Err(CycleError::WrongTarget { missing: usize::try_from(vanished).unwrap_or(usize::MAX), linked });
+            }
+            self.hold(change, "its resource was deleted at the target; it is made again by the next cycle".into());
+        } else {
+            self.done("deactivated");
+        }
+        self.record(change, Some(intent), Recorded::Gone, Some(false)).await?;
+        self.unlink(&change.entry_id);
+        Ok(())
+    }
+
+    /// Deletes a resource; one that is gone already is what was wanted.
+    pub(super) async fn delete(&self, change: &Change) -> Result<(), CycleError> {
+        let (intent, answer) = self.send(change.clone(), change, &References::new()).await?;
+        match answer {
+            Ok(_) | Err(TargetError::NotFound) => {
+                self.record(change, Some(intent), Recorded::Gone, Some(false)).await?;
+                self.unlink(&change.entry_id);
+                self.done("deleted");
+                tracing::info!(channel = %self.channel.name(), entry = %change.entry_id, "deleted");
+                Ok(())
+            }
+            Err(TargetError::AnswerLost(why)) => {
+                self.hold(change, format!("the answer to its delete was lost ({why}); it is sent again by the next cycle"));
+                Ok(())
+            }
+            Err(error @ (TargetError::Conflict(_) | TargetError::Rejected { .. })) => {
+                self.refuse(change, intent, error.to_string()).await
+            }
+            Err(error) => self.give_up(change, intent, error).await,
+        }
+    }
+}
+
+/// Entries that an edit names.
+fn mentioned(edit: &Edit) -> Vec<&EntryId> {
+    match edit {
+        Edit::Attribute { after, .. } => after.iter().filter_map(Value::reference).collect(),
+        Edit::Members { add, remove } => add.iter().chain(remove).collect(),
+    }
+}

@@ -1,0 +1,205 @@
+//! A reading judged: every entry in or out of scope, enabled or not, and mapped. Entries are taken as they arrive;
+//! what needs the whole reading (membership, references) is settled at the end.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::mapping::{Mapped, Mapping, MappingError};
+use crate::model::{
+    AttributePath, AttributeValue, Capabilities, Coverage, Dn, DnKey, Entry, EntryId, Resource, ResourceType, Status, Value,
+};
+
+use super::membership::{Graph, Node, Reach};
+use super::scope::{self, Scope};
+use super::{Nesting, Rules};
+
+/// One entry of a reading, judged.
+#[derive(Debug, Clone)]
+pub struct Judged {
+    /// The entry.
+    pub entry_id: EntryId,
+    /// Where it is.
+    pub dn: Dn,
+    /// User or group.
+    pub resource_type: ResourceType,
+    /// Its name for people: userName or displayName, else the DN.
+    pub name: String,
+    /// In or out.
+    pub scope: Scope,
+    /// Enabled or not.
+    pub status: Status,
+    /// What its resource should be, without `active`; members of groups are users and groups in scope.
+    pub mapped: Result<Resource, MappingError>,
+}
+
+/// A whole reading, judged.
+#[derive(Debug, Clone)]
+pub struct Desired {
+    /// Every entry read that could matter.
+    pub entries: BTreeMap<EntryId, Judged>,
+    /// How much was read.
+    pub coverage: Coverage,
+    /// Direct or nested members of groups that are nobody in scope.
+    pub members_left_out: u64,
+    /// References to entries that are not in the reading.
+    pub references_outside: u64,
+    /// Which entry each scope group is, by the DN of the configuration.
+    pub scope_groups: BTreeMap<DnKey, EntryId>,
+}
+
+struct Seat {
+    id: EntryId,
+    dn: Dn,
+    selected: bool,
+    status: Status,
+    mapped: Result<Mapped, MappingError>,
+}
+
+/// Takes a reading entry by entry.
+pub struct Judge<'a> {
+    rules: &'a Rules,
+    mapping: &'a Mapping,
+    capabilities: &'a Capabilities,
+    before: &'a BTreeMap<DnKey, EntryId>,
+    graph: Graph,
+    groups: Vec<Seat>,
+    users: Vec<Seat>,
+    seen: BTreeSet<EntryId>,
+}
+
+impl<'a> Judge<'a> {
+    /// A judge who has seen nothing. `before` tells which entries the scope groups were when they were first read.
+    pub fn new(
+        rules: &'a Rules,
+        mapping: &'a Mapping,
+        capabilities: &'a Capabilities,
+        before: &'a BTreeMap<DnKey, EntryId>,
+    ) -> Self {
+        Self {
+            rules,
+            mapping,
+            capabilities,
+            before,
+            graph: Graph::default(),
+            groups: Vec::new(),
+            users: Vec::new(),
+            seen: BTreeSet::new(),
+        }
+    }
+
+    /// Takes an entry. One that was seen before is passed over.
+    pub fn take(&mut self, entry: &Entry) {
+        if !self.seen.insert(entry.id.clone()) {
+            return;
+        }
+        let mapped = match entry.resource_type {
+            ResourceType::User => self.mapping.evaluate(entry),
+            ResourceType::Group => self.group_resource(entry).map(|resource| Mapped { resource, references: Vec::new() }),
+        };
+        let seat = Seat { id: entry.id.clone(), dn: entry.dn.clone(), selected: entry.selected, status: entry.status, mapped };
+        match entry.resource_type {
+            ResourceType::User => self.users.push(seat),
+            ResourceType::Group => {
+                let members = entry.members.as_ref().map(|members| members.iter().map(|dn| dn.key().clone()).collect());
+                self.graph.insert(Node { entry_id: entry.id.clone(), dn: entry.dn.clone(), members });
+                self.groups.push(seat);
+            }
+        }
+    }
+
+    fn group_resource(&self, entry: &Entry) -> Result<Resource, MappingError> {
+        let path = ResourceType::Group.name_path();
+        let Some(rules) = &self.rules.groups else { return Ok(Resource::empty(ResourceType::Group)) };
+        let name = if rules.name.as_str() == "dn" {
+            Some(entry.dn.as_str())
+        } else {
+            let mut texts: Vec<&str> = entry.values(&rules.name).iter().filter_map(AttributeValue::text).collect();
+            texts.sort_unstable();
+            texts.into_iter().map(str::trim).find(|text| !text.is_empty())
+        };
+        let Some(name) = name else { return Err(MappingError::Empty { path, rule: rules.name.to_string() }) };
+        let mut resource = Resource::empty(ResourceType::Group);
+        resource.attributes.insert(path, Value::from(name));
+        if self.capabilities.group_external_id {
+            resource.attributes.insert(AttributePath::known("externalId"), Value::from(entry.id.as_str()));
+        }
+        Ok(resource)
+    }
+
+    /// Settles membership, scope and references.
+    pub fn finish(self, coverage: Coverage) -> Desired {
+        let scope = scope::Judgement::new(self.rules, &self.graph, coverage.is_full(), self.before);
+        let by_dn: BTreeMap<&DnKey, &EntryId> =
+            self.users.iter().chain(&self.groups).map(|seat| (seat.dn.key(), &seat.id)).collect();
+        let mut references_outside = 0;
+        let mut entries = BTreeMap::new();
+        for seat in &self.users {
+            let mapped = seat.mapped.clone().map(|mapped| {
+                let mut resource = mapped.resource;
+                for (path, dn) in mapped.references {
+                    match by_dn.get(dn.key()) {
+                        Some(id) => {
+                            resource.attributes.insert(path, Value::Reference((*id).clone()));
+                        }
+                        None => references_outside += 1,
+                    }
+                }
+                resource
+            });
+            entries.insert(seat.id.clone(), judged(seat, ResourceType::User, scope.of_user(&seat.dn), mapped));
+        }
+        let group_scopes: BTreeMap<&DnKey, Scope> =
+            self.groups.iter().map(|seat| (seat.dn.key(), scope.of_group(&seat.dn, seat.selected))).collect();
+        let mut members_left_out = 0;
+        for seat in &self.groups {
+            let scope = group_scopes.get(seat.dn.key()).cloned().unwrap_or(Scope::Out(String::new()));
+            let mut mapped = seat.mapped.clone().map(|mapped| mapped.resource);
+            if let (Scope::In(_), Ok(resource)) = (&scope, &mut mapped) {
+                for member in self.members(&seat.dn, &group_scopes).members() {
+                    let nested = group_scopes.get(member);
+                    let keeps = |id: &&EntryId| match nested {
+                        Some(Scope::In(_)) => self.keeps_nesting(),
+                        Some(_) => false,
+                        None => entries.get(*id).is_some_and(|user| matches!(user.scope, Scope::In(_) | Scope::Unknown(_))),
+                    };
+                    match by_dn.get(member).copied().filter(keeps) {
+                        Some(id) if *id != seat.id => {
+                            resource.members.insert(id.clone());
+                        }
+                        Some(_) => {}
+                        None if nested.is_some() => {}
+                        None => members_left_out += 1,
+                    }
+                }
+            }
+            entries.insert(seat.id.clone(), judged(seat, ResourceType::Group, scope, mapped));
+        }
+        Desired { entries, coverage, members_left_out, references_outside, scope_groups: self.scope_groups() }
+    }
+
+    fn scope_groups(&self) -> BTreeMap<DnKey, EntryId> {
+        let of_groups = self.rules.groups.iter().flat_map(|groups| &groups.scope.group_dns);
+        self.rules
+            .users
+            .scope
+            .group_dns
+            .iter()
+            .chain(of_groups)
+            .filter_map(|dn| Some((dn.key().clone(), self.graph.find(dn, self.before.get(dn.key()))?.entry_id.clone())))
+            .collect()
+    }
+
+    fn keeps_nesting(&self) -> bool {
+        self.rules.groups.as_ref().is_some_and(|groups| groups.nesting == Nesting::Keep)
+    }
+
+    /// Who is in a group. Where nesting is kept, groups in scope stand for themselves.
+    fn members(&self, dn: &Dn, scopes: &BTreeMap<&DnKey, Scope>) -> Reach {
+        let keeps = self.keeps_nesting();
+        self.graph.reach([dn.key()], true, |group| keeps && matches!(scopes.get(group.dn.key()), Some(Scope::In(_))))
+    }
+}
+
+fn judged(seat: &Seat, resource_type: ResourceType, scope: Scope, mapped: Result<Resource, MappingError>) -> Judged {
+    let name = mapped.as_ref().ok().and_then(Resource::name).unwrap_or(seat.dn.as_str()).to_owned();
+    Judged { entry_id: seat.id.clone(), dn: seat.dn.clone(), resource_type, name, scope, status: seat.status, mapped }
+}

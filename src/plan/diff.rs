@@ -1,0 +1,146 @@
+//! Edits between what a target acknowledged and what it should hold, and their application.
+
+use std::collections::BTreeSet;
+
+use crate::model::{AttributePath, EntryId, Link, Resource, Value};
+
+use super::Edit;
+
+/// What makes `link`'s resource into `desired`. What is uncertain is sent again, whatever it should be.
+pub fn edits(link: &Link, desired: &Resource) -> Vec<Edit> {
+    let acknowledged = &link.acknowledged;
+    let paths: BTreeSet<&AttributePath> =
+        acknowledged.attributes.keys().chain(desired.attributes.keys()).chain(&link.uncertain.paths).collect();
+    let mut edits: Vec<Edit> = paths
+        .into_iter()
+        .filter_map(|path| {
+            let unsure = link.uncertain.paths.contains(path);
+            let before = acknowledged.attributes.get(path);
+            let after = desired.attributes.get(path);
+            (unsure || before != after).then(|| Edit::Attribute {
+                path: path.clone(),
+                before: before.cloned(),
+                after: after.cloned(),
+            })
+        })
+        .collect();
+    let unsure = &link.uncertain.members;
+    let add: BTreeSet<EntryId> =
+        desired.members.iter().filter(|id| unsure.contains(*id) || !acknowledged.members.contains(*id)).cloned().collect();
+    let remove: BTreeSet<EntryId> =
+        acknowledged.members.iter().chain(unsure).filter(|id| !desired.members.contains(*id)).cloned().collect();
+    if !add.is_empty() || !remove.is_empty() {
+        edits.push(Edit::Members { add, remove });
+    }
+    edits
+}
+
+/// What makes a resource that was found at the target into `desired`. Attributes that we do not manage and
+/// members that we did not put there are left alone.
+pub fn edits_of_found(found: &Resource, desired: &Resource) -> Vec<Edit> {
+    let mut edits: Vec<Edit> = desired
+        .attributes
+        .iter()
+        .filter(|(path, after)| found.attributes.get(*path) != Some(after))
+        .map(|(path, after)| Edit::Attribute {
+            path: path.clone(),
+            before: found.attributes.get(path).cloned(),
+            after: Some(after.clone()),
+        })
+        .collect();
+    let add: BTreeSet<EntryId> = desired.members.difference(&found.members).cloned().collect();
+    if !add.is_empty() {
+        edits.push(Edit::Members { add, remove: BTreeSet::new() });
+    }
+    edits
+}
+
+/// The resource after its edits. Applying twice is the same as applying once.
+pub fn apply(resource: &mut Resource, edits: &[Edit]) {
+    for edit in edits {
+        match edit {
+            Edit::Attribute { path, after: Some(value), .. } => {
+                resource.attributes.insert(path.clone(), value.clone());
+            }
+            Edit::Attribute { path, after: None, .. } => {
+                resource.attributes.remove(path);
+            }
+            Edit::Members { add, remove } => {
+                resource.members.retain(|id| !remove.contains(id));
+                resource.members.extend(add.iter().cloned());
+            }
+        }
+    }
+}
+
+/// True if an edit switches a user off.
+pub fn deactivates(edit: &Edit) -> bool {
+    matches!(edit, Edit::Attribute { path, after: Some(Value::Flag(false)), .. } if path.as_str() == "active")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Origin, ResourceId, ResourceType, Uncertain};
+
+    fn resource(attributes: &[(&str, &str)], members: &[&str]) -> Resource {
+        Resource {
+            resource_type: ResourceType::Group,
+            attributes: attributes
+                .iter()
+                .map(|(path, value)| (AttributePath::parse(path).unwrap(), Value::from(*value)))
+                .collect(),
+            members: members.iter().map(|id| EntryId::new(id)).collect(),
+        }
+    }
+
+    fn link(acknowledged: Resource) -> Link {
+        Link {
+            entry_id: EntryId::new("g"),
+            resource_id: ResourceId::new("1"),
+            origin: Origin::Created,
+            acknowledged,
+            uncertain: Uncertain::default(),
+        }
+    }
+
+    #[test]
+    fn edits_applied_to_before_give_after() {
+        let sets: Vec<Resource> = [
+            (vec![], vec![]),
+            (vec![("displayName", "a")], vec!["1", "2"]),
+            (vec![("displayName", "b"), ("externalId", "x")], vec!["2", "3"]),
+            (vec![("externalId", "y")], vec!["4"]),
+        ]
+        .into_iter()
+        .map(|(attributes, members)| resource(&attributes, &members))
+        .collect();
+        for before in &sets {
+            for after in &sets {
+                let mut link = link(before.clone());
+                let edits = edits(&link, after);
+                assert_eq!(edits.is_empty(), before == after);
+                apply(&mut link.acknowledged, &edits);
+                assert_eq!(&link.acknowledged, after);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_uncertain_is_sent_again_even_if_it_looks_right() {
+        let mut link = link(resource(&[("displayName", "a")], &["1"]));
+        link.uncertain.paths.insert(AttributePath::known("displayName"));
+        link.uncertain.members.extend([EntryId::new("1"), EntryId::new("2")]);
+        let edits = edits(&link, &resource(&[("displayName", "a")], &["1"]));
+        assert_eq!(edits.len(), 2);
+        let Edit::Members { add, remove } = &edits[1] else { panic!("members come last") };
+        assert_eq!((add.len(), remove.len()), (1, 1), "1 is added again, 2 is removed");
+    }
+
+    #[test]
+    fn what_others_put_on_a_found_resource_stays() {
+        let found = resource(&[("displayName", "a"), ("title", "t")], &["9"]);
+        let edits = edits_of_found(&found, &resource(&[("displayName", "a")], &["1"]));
+        assert_eq!(edits, vec![Edit::Members { add: [EntryId::new("1")].into(), remove: BTreeSet::new() }]);
+    }
+}

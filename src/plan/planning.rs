@@ -1,0 +1,199 @@
+//! Everything together: what should be × what is → the plan.
+
+use std::collections::BTreeMap;
+
+use crate::model::{ChannelName, EntryId, LinkedCounts, Resource, ResourceType, Snapshot, Value};
+
+use super::decide::Known;
+use super::desired::Judged;
+use super::matching::Situation;
+use super::names::{self, Claimant};
+use super::scope::Scope;
+use super::{Action, Change, Counts, Edit, Held, Plan, diff, guard, stages};
+
+/// Entries for which the target must be asked: in scope, mapped, not linked.
+pub fn unlinked<'a>(known: &'a Known<'_>) -> impl Iterator<Item = (&'a EntryId, &'a Resource)> {
+    known
+        .desired
+        .entries
+        .values()
+        .filter(|judged| known.wants_link(judged))
+        .filter_map(|judged| judged.mapped.as_ref().ok().map(|resource| (&judged.entry_id, resource)))
+}
+
+/// Makes the plan. Equal inputs give an equal plan.
+pub fn plan(known: &Known<'_>) -> Plan {
+    let names = names::settle(&claimants(known), &others(known));
+    let exists = |id: &EntryId| known.snapshot.links.contains_key(id) || (is_new(known, id) && !names.held.contains_key(id));
+    let mut changes = Vec::new();
+    let mut held = Vec::new();
+    for judged in known.desired.entries.values() {
+        let (change, mut why) = known.of_judged(judged, exists);
+        let change = match names.held.get(&judged.entry_id) {
+            None => change,
+            Some(name) => {
+                why = why.or_else(|| Some(name.clone()));
+                change.and_then(without_name)
+            }
+        };
+        changes.extend(change);
+        held.extend(why.map(|why| held_of(judged, why)));
+    }
+    if known.desired.coverage.is_full() {
+        let absent = known.snapshot.links.values().filter(|link| !known.desired.entries.contains_key(&link.entry_id));
+        changes.extend(absent.filter_map(|link| known.of_absent(link)));
+    }
+    let mut counts = Counts { held: held.len() as u64, ..Counts::default() };
+    count_desired(known, &mut counts);
+    let (linked, members) = linked(known.snapshot, &known.rules.channel);
+    let base = guard::Base { linked, members: &members, tally: &known.snapshot.tally };
+    let judged = guard::judge(changes, &base, &known.rules.guard, counts.users);
+    count_changes(&judged.changes, &mut counts);
+    let names_for_people = names_for_people(known, judged.changes.iter().chain(&judged.verdict.stopped));
+    Plan {
+        changes: stages::arrange(judged.changes, &names.after),
+        held,
+        verdict: judged.verdict,
+        removed_users: judged.removed_users,
+        counts,
+        names: names_for_people,
+        notes: Vec::new(),
+    }
+}
+
+fn held_of(judged: &Judged, why: String) -> Held {
+    Held { entry_id: judged.entry_id.clone(), resource_type: judged.resource_type, name: judged.name.clone(), why }
+}
+
+fn is_new(known: &Known<'_>, id: &EntryId) -> bool {
+    known.desired.entries.get(id).is_some_and(|judged| known.wants_link(judged))
+        && !matches!(known.situations.get(id), Some(Situation::Disputed(_)))
+        && !(known.rules.existing == super::Existing::Never && matches!(known.situations.get(id), Some(Situation::Unlinked(..))))
+}
+
+/// Who wants which name in this plan.
+fn claimants(known: &Known<'_>) -> Vec<Claimant> {
+    known
+        .desired
+        .entries
+        .values()
+        .filter(|judged| matches!(judged.scope, Scope::In(_) | Scope::Unknown(_)))
+        .filter(|judged| !known.is_owned_elsewhere(&judged.entry_id))
+        .filter_map(|judged| {
+            let link = known.snapshot.links.get(&judged.entry_id);
+            let has = link.and_then(|link| link.acknowledged.name()).map(str::to_owned);
+            let wants = match (&judged.mapped, link) {
+                (Ok(resource), Some(_)) => resource.name()?.to_owned(),
+                (Ok(resource), None) if is_new(known, &judged.entry_id) => resource.name()?.to_owned(),
+                (Err(_), Some(_)) => has.clone()?,
+                (Ok(_) | Err(_), None) => return None,
+            };
+            Some(Claimant { entry_id: judged.entry_id.clone(), resource_type: judged.resource_type, wants, has })
+        })
+        .collect()
+}
+
+/// Linked resources whose entries claim no name in this plan.
+fn others(known: &Known<'_>) -> Vec<(EntryId, ResourceType, String)> {
+    known
+        .snapshot
+        .links
+        .values()
+        .filter(|link| {
+            known.is_owned_elsewhere(&link.entry_id)
+                || !known
+                    .desired
+                    .entries
+                    .get(&link.entry_id)
+                    .is_some_and(|judged| matches!(judged.scope, Scope::In(_) | Scope::Unknown(_)))
+        })
+        .filter_map(|link| Some((link.entry_id.clone(), link.acknowledged.resource_type, link.acknowledged.name()?.to_owned())))
+        .collect()
+}
+
+/// A change without the name that it cannot have; nothing is left of one that needs it.
+fn without_name(change: Change) -> Option<Change> {
+    let name = change.resource_type.name_path();
+    match change.action.clone() {
+        Action::Create(_) | Action::Adopt { .. } => None,
+        Action::Update { resource_id, mut edits } => {
+            edits.retain(|edit| !matches!(edit, Edit::Attribute { path, .. } if *path == name));
+            let mut tally = change.tally;
+            tally.identity = 0;
+            (!edits.is_empty()).then_some(Change { action: Action::Update { resource_id, edits }, tally, ..change })
+        }
+        Action::Delete { .. } | Action::Claim { .. } | Action::Release | Action::Forget => Some(change),
+    }
+}
+
+/// What a channel claims now, and how many members each of its groups has.
+pub fn linked(snapshot: &Snapshot, channel: &ChannelName) -> (LinkedCounts, BTreeMap<EntryId, u64>) {
+    let mut counts = LinkedCounts::default();
+    let mut members = BTreeMap::new();
+    for link in snapshot.links.values().filter(|link| snapshot.is_claimed_by(&link.entry_id, channel)) {
+        match link.acknowledged.resource_type {
+            ResourceType::User => counts.users += u64::from(link.acknowledged.active() != Some(false)),
+            ResourceType::Group => {
+                let size = link.acknowledged.members.len() as u64;
+                counts.groups += 1;
+                counts.memberships += size;
+                members.insert(link.entry_id.clone(), size);
+            }
+        }
+    }
+    (counts, members)
+}
+
+fn count_desired(known: &Known<'_>, counts: &mut Counts) {
+    for judged in known.desired.entries.values().filter(|judged| matches!(judged.scope, Scope::In(_) | Scope::Unknown(_))) {
+        match judged.resource_type {
+            ResourceType::User => counts.users += 1,
+            ResourceType::Group => counts.groups += 1,
+        }
+    }
+    counts.members_left_out = known.desired.members_left_out;
+    counts.references_open = known.desired.references_outside;
+}
+
+fn count_changes(changes: &[Change], counts: &mut Counts) {
+    for change in changes {
+        match &change.action {
+            Action::Create(_) => counts.create += 1,
+            Action::Adopt { .. } => counts.adopt += 1,
+            Action::Update { edits, .. } => {
+                counts.update += 1;
+                counts.deactivate += u64::from(edits.iter().any(diff::deactivates));
+            }
+            Action::Delete { .. } => counts.delete += 1,
+            Action::Forget | Action::Release => counts.forget += 1,
+            Action::Claim { .. } => {}
+        }
+    }
+}
+
+fn names_for_people<'a>(known: &Known<'_>, changes: impl Iterator<Item = &'a Change>) -> BTreeMap<EntryId, String> {
+    let mut names = BTreeMap::new();
+    for id in changes.flat_map(mentioned) {
+        let judged = known.desired.entries.get(id).map(|judged| judged.name.clone());
+        let name = judged.or_else(|| known.snapshot.links.get(id)?.acknowledged.name().map(str::to_owned));
+        names.entry(id.clone()).or_insert_with(|| name.unwrap_or_else(|| id.to_string()));
+    }
+    names
+}
+
+/// Entries that a change speaks of besides its own.
+fn mentioned(change: &Change) -> Vec<&EntryId> {
+    match &change.action {
+        Action::Create(resource) => {
+            resource.members.iter().chain(resource.attributes.values().filter_map(Value::reference)).collect()
+        }
+        Action::Update { edits, .. } | Action::Adopt { edits, .. } => edits
+            .iter()
+            .flat_map(|edit| match edit {
+                Edit::Members { add, remove } => add.iter().chain(remove).collect::<Vec<_>>(),
+                Edit::Attribute { before, after, .. } => before.iter().chain(after).filter_map(Value::reference).collect(),
+            })
+            .collect(),
+        Action::Delete { .. } | Action::Claim { .. } | Action::Release | Action::Forget => Vec::new(),
+    }
+}

@@ -1,0 +1,186 @@
+//! Changes put into stages and into order: revocations first, deletions last, managers before reports,
+//! a name given up before it is taken.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::{EntryId, Resource, ResourceType, Value};
+
+use super::{Action, Change, Edit, Planned, Stage, Tally, diff};
+
+/// Puts changes in order. `after` names, for an entry that waits for a name, the entry that holds it.
+pub fn arrange(changes: Vec<Change>, after: &BTreeMap<EntryId, EntryId>) -> Vec<Planned> {
+    let gaining = gaining(&changes);
+    let mut staged: Vec<(Stage, Change)> = changes.into_iter().flat_map(|change| pieces(change, &gaining)).collect();
+    staged.sort_by(|(a, one), (b, other)| a.cmp(b).then_with(|| one.entry_id.cmp(&other.entry_id)));
+    let mut place: BTreeMap<(Stage, EntryId), usize> = BTreeMap::new();
+    for (index, (stage, change)) in staged.iter().enumerate() {
+        place.insert((*stage, change.entry_id.clone()), index);
+    }
+    let waits: Vec<Vec<usize>> = staged
+        .iter()
+        .map(|(stage, change)| {
+            let name = after.get(&change.entry_id).into_iter();
+            let managers = references(change);
+            let mut waits: Vec<usize> = name.chain(managers).filter_map(|id| place.get(&(*stage, id.clone())).copied()).collect();
+            waits.sort_unstable();
+            waits.dedup();
+            waits
+        })
+        .collect();
+    let free = without_rings(&waits);
+    staged.into_iter().zip(free).map(|((stage, change), after)| Planned { stage, after, change }).collect()
+}
+
+/// Entries that a new resource refers to: it waits for them, so that the reference travels in the create.
+fn references(change: &Change) -> impl Iterator<Item = &EntryId> {
+    let attributes = match &change.action {
+        Action::Create(resource) => Some(&resource.attributes),
+        Action::Adopt { .. }
+        | Action::Update { .. }
+        | Action::Delete { .. }
+        | Action::Claim { .. }
+        | Action::Release
+        | Action::Forget => None,
+    };
+    attributes.into_iter().flat_map(|attributes| attributes.values()).filter_map(|value| match value {
+        Value::Reference(id) => Some(id),
+        Value::Text(_) | Value::Flag(_) => None,
+    })
+}
+
+/// Users who become a member of something in this plan: what they lose waits until they have it.
+fn gaining(changes: &[Change]) -> BTreeSet<EntryId> {
+    let mut gaining = BTreeSet::new();
+    for change in changes {
+        match &change.action {
+            Action::Create(Resource { members, .. }) => gaining.extend(members.iter().cloned()),
+            Action::Update { edits, .. } | Action::Adopt { edits, .. } => {
+                for edit in edits {
+                    if let Edit::Members { add, .. } = edit {
+                        gaining.extend(add.iter().cloned());
+                    }
+                }
+            }
+            Action::Delete { .. } | Action::Claim { .. } | Action::Release | Action::Forget => {}
+        }
+    }
+    gaining
+}
+
+/// The parts of a change by stage.
+fn pieces(change: Change, gaining: &BTreeSet<EntryId>) -> Vec<(Stage, Change)> {
+    let stage = match (&change.action, change.resource_type) {
+        (Action::Adopt { edits, .. }, ResourceType::User) if edits.iter().any(diff::deactivates) => Stage::Revoke,
+        (Action::Create(_) | Action::Adopt { .. }, ResourceType::User) => Stage::Users,
+        (Action::Create(_) | Action::Adopt { .. }, ResourceType::Group) => Stage::Groups,
+        (Action::Delete { .. }, ResourceType::User) => Stage::DeleteUsers,
+        (Action::Delete { .. }, ResourceType::Group) => Stage::DeleteGroups,
+        (Action::Claim { .. } | Action::Release | Action::Forget, _) => Stage::Claims,
+        (Action::Update { .. }, _) => return update_pieces(change, gaining),
+    };
+    vec![(stage, change)]
+}
+
+fn update_pieces(change: Change, gaining: &BTreeSet<EntryId>) -> Vec<(Stage, Change)> {
+    let Action::Update { resource_id, edits } = &change.action else { return Vec::new() };
+    let mut parts: BTreeMap<Stage, Vec<Edit>> = BTreeMap::new();
+    for edit in edits {
+        match edit {
+            Edit::Members { add, remove } => {
+                let (moved, lost): (BTreeSet<_>, BTreeSet<_>) = remove.iter().cloned().partition(|id| gaining.contains(id));
+                for (stage, add, remove) in [
+                    (Stage::Revoke, BTreeSet::new(), lost),
+                    (Stage::Members, add.clone(), BTreeSet::new()),
+                    (Stage::Moves, BTreeSet::new(), moved),
+                ] {
+                    if !add.is_empty() || !remove.is_empty() {
+                        parts.entry(stage).or_default().push(Edit::Members { add, remove });
+                    }
+                }
+            }
+            Edit::Attribute { after, .. } => {
+                let stage = match (change.resource_type, after) {
+                    (ResourceType::Group, _) => Stage::Groups,
+                    (ResourceType::User, _) if diff::deactivates(edit) => Stage::Revoke,
+                    (ResourceType::User, Some(Value::Reference(_))) => Stage::References,
+                    (ResourceType::User, _) => Stage::Users,
+                };
+                parts.entry(stage).or_default().push(edit.clone());
+            }
+        }
+    }
+    if let Some(references) = parts.remove(&Stage::References) {
+        let target = if parts.contains_key(&Stage::Users) && !references.is_empty() { Stage::Users } else { Stage::References };
+        parts.entry(target).or_default().extend(references);
+    }
+    let removed = BTreeSet::new();
+    let mut rest = change.tally;
+    parts
+        .into_iter()
+        .map(|(stage, edits)| {
+            let part = Change {
+                action: Action::Update { resource_id: resource_id.clone(), edits },
+                tally: Tally::default(),
+                ..change.clone()
+            };
+            let mut tally = super::requests::tally_of(&part, &rest, &removed);
+            tally.memberships = tally.memberships.min(rest.memberships);
+            rest.memberships -= tally.memberships;
+            (stage, Change { tally, ..part })
+        })
+        .collect()
+}
+
+/// The waits with every ring opened: of a ring, the first in order waits for nobody.
+fn without_rings(waits: &[Vec<usize>]) -> Vec<Vec<usize>> {
+    let mut free: Vec<Vec<usize>> = vec![Vec::new(); waits.len()];
+    let mut state = vec![State::New; waits.len()];
+    for start in 0..waits.len() {
+        let mut path = vec![(start, 0)];
+        if state.get(start) != Some(&State::New) {
+            continue;
+        }
+        set(&mut state, start, State::Open);
+        while let Some((node, next)) = path.last_mut() {
+            let node = *node;
+            match waits.get(node).and_then(|waits| waits.get(*next)).copied() {
+                None => {
+                    set(&mut state, node, State::Done);
+                    path.pop();
+                }
+                Some(other) => {
+                    *next += 1;
+                    match state.get(other) {
+                        Some(State::New) => {
+                            keep(&mut free, node, other);
+                            set(&mut state, other, State::Open);
+                            path.push((other, 0));
+                        }
+                        Some(State::Done) => keep(&mut free, node, other),
+                        Some(State::Open) | None => {}
+                    }
+                }
+            }
+        }
+    }
+    free
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum State {
+    New,
+    Open,
+    Done,
+}
+
+fn set(states: &mut [State], index: usize, state: State) {
+    if let Some(slot) = states.get_mut(index) {
+        *slot = state;
+    }
+}
+
+fn keep(free: &mut [Vec<usize>], node: usize, other: usize) {
+    if let Some(waits) = free.get_mut(node) {
+        waits.push(other);
+    }
+}
