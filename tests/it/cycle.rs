@@ -1,1 +1,423 @@
-//! Whole cycles against an in-memory source and target and a real store.
+//! Whole cycles: in-memory directory, real store, real requests to a provider in the test process.
+
+use std::time::Duration;
+
+use ldap2scim::cycle::{CycleEnd, CycleError};
+use ldap2scim::model::{ChannelName, Status};
+use ldap2scim::plan::{Existing, GroupRemoval, GuardKind, Limit, UserRemoval};
+use serde_json::json;
+
+use crate::support::bridge::Bridge;
+use crate::support::provider::{Fault, Personality};
+
+async fn small_company() -> Bridge {
+    let bridge = Bridge::start(Personality::default()).await;
+    for name in ["ada", "bob", "eve"] {
+        bridge.directory.add_user(name);
+    }
+    bridge.directory.set_manager("ada", "eve");
+    bridge.directory.put_group("staff", &["@makers", "eve"]);
+    bridge.directory.put_group("makers", &["ada", "bob"]);
+    bridge
+}
+
+fn writes(bridge: &Bridge) -> Vec<String> {
+    bridge.provider.writes().iter().map(crate::support::provider::Recorded::line).collect()
+}
+
+#[tokio::test]
+async fn a_first_load_creates_everybody_with_the_fewest_requests_and_then_nothing_more() {
+    let bridge = small_company().await;
+    bridge.synced().await;
+    assert_eq!(bridge.active(), ["ada", "bob", "eve"]);
+    assert_eq!(bridge.members("staff"), ["ada", "bob", "eve"]);
+    assert_eq!(bridge.members("makers"), ["ada", "bob"]);
+    let eve = bridge.provider.user("eve").unwrap()["id"].clone();
+    let manager = &bridge.provider.user("ada").unwrap()["urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"]["manager"];
+    assert_eq!(manager["value"], eve);
+    assert_eq!(writes(&bridge).len(), 3 + 2 + 2, "{:?}", writes(&bridge));
+    assert!(bridge.provider.requests().len() <= 3 + 2 + 2 + 10);
+    bridge.provider.assert_clean();
+    bridge.assert_silent().await;
+}
+
+#[tokio::test]
+async fn a_manager_ring_is_closed_by_one_request_more() {
+    let bridge = small_company().await;
+    bridge.directory.set_manager("eve", "ada");
+    bridge.synced().await;
+    assert_eq!(writes(&bridge).len(), 3 + 1 + 2 + 2);
+    bridge.assert_silent().await;
+}
+
+#[tokio::test]
+async fn a_change_of_one_attribute_is_one_small_request() {
+    let bridge = small_company().await;
+    bridge.synced().await;
+    bridge.provider.forget_requests();
+    bridge.directory.set("ada", "mail", "ada@new.example.com");
+    bridge.synced().await;
+    let requests = bridge.provider.requests();
+    assert_eq!(requests.len(), 1);
+    assert_eq!(requests[0].method, "PATCH");
+    assert_eq!(requests[0].body["Operations"].as_array().unwrap().len(), 1);
+    assert_eq!(bridge.provider.user("ada").unwrap()["emails"][0]["value"], "ada@new.example.com");
+    bridge.assert_silent().await;
+}
+
+#[tokio::test]
+async fn a_leaver_is_switched_off_and_a_return_switches_on_and_brings_the_groups_back() {
+    let bridge = small_company().await;
+    bridge.synced().await;
+    bridge.directory.remove("id-bob");
+    bridge.directory.put_group("makers", &["ada"]);
+    bridge.synced().await;
+    assert_eq!(bridge.active(), ["ada", "eve"]);
+    assert_eq!(bridge.members("staff"), ["ada", "eve"]);
+    bridge.assert_silent().await;
+    bridge.directory.add_user("bob");
+    bridge.directory.put_group("makers", &["ada", "bob"]);
+    bridge.synced().await;
+    assert_eq!(bridge.active(), ["ada", "bob", "eve"]);
+    assert_eq!(bridge.members("makers"), ["ada", "bob"]);
+    bridge.assert_no_duplicates();
+    bridge.assert_silent().await;
+}
+
+#[tokio::test]
+async fn removal_policies_reach_the_target() {
+    for (users, groups, left, groups_left) in [
+        (UserRemoval::Deactivate, GroupRemoval::Delete, 3, 1),
+        (UserRemoval::Delete, GroupRemoval::Delete, 2, 1),
+        (UserRemoval::Keep, GroupRemoval::Keep, 3, 2),
+    ] {
+        let mut bridge = small_company().await;
+        (bridge.rules.user_removal, bridge.rules.group_removal) = (users, groups);
+        bridge.synced().await;
+        bridge.directory.remove("id-bob");
+        bridge.directory.remove("id-g-makers");
+        bridge.synced().await;
+        assert_eq!((bridge.provider.users().len(), bridge.provider.groups().len()), (left, groups_left), "{users:?} {groups:?}");
+        assert_eq!(bridge.active().contains(&"bob".to_owned()), users == UserRemoval::Keep);
+        bridge.assert_silent().await;
+    }
+}
+
+#[tokio::test]
+async fn a_leaver_whose_script_disables_and_clears_the_name_at_once_is_switched_off() {
+    let bridge = small_company().await;
+    bridge.synced().await;
+    bridge.directory.change("id-bob", |entry| {
+        entry.status = Status::Disabled;
+        entry.attributes.clear();
+    });
+    let report = bridge.sync().await;
+    assert_eq!(report.end, CycleEnd::DoneWithHeld);
+    assert_eq!(bridge.active(), ["ada", "eve"]);
+}
+
+#[tokio::test]
+async fn revocations_go_first() {
+    let mut bridge = small_company().await;
+    bridge.workers = 1;
+    bridge.synced().await;
+    for name in ["amy", "zoe"] {
+        bridge.directory.add_user(name);
+    }
+    bridge.directory.set_status("eve", Status::Disabled);
+    bridge.directory.set("ada", "title", "x");
+    bridge.provider.forget_requests();
+    bridge.synced().await;
+    let first = &bridge.provider.writes()[0];
+    let eve = bridge.provider.user("eve").unwrap()["id"].as_str().unwrap().to_owned();
+    assert_eq!(first.path, format!("/Users/{eve}"));
+    assert_eq!(first.body["Operations"], json!([{"op": "replace", "path": "active", "value": false}]));
+}
+
+#[tokio::test]
+async fn a_partial_reading_takes_nothing_away_but_from_those_who_are_disabled() {
+    let bridge = small_company().await;
+    bridge.synced().await;
+    bridge.directory.remove("id-bob");
+    bridge.directory.put_group("makers", &[]);
+    bridge.directory.remove("id-g-staff");
+    bridge.directory.set_status("eve", Status::Disabled);
+    bridge.directory.set_partial(&["page 2 failed"]);
+    let report = bridge.sync().await;
+    assert_eq!(report.end, CycleEnd::Done);
+    assert_eq!(bridge.active(), ["ada", "bob"]);
+    assert_eq!(bridge.members("makers"), ["ada", "bob"]);
+    assert!(bridge.provider.group("staff").is_some());
+    bridge.directory.set_partial(&[]);
+    bridge.synced().await;
+    assert_eq!(bridge.active(), ["ada"]);
+    assert!(bridge.provider.group("staff").is_none());
+}
+
+#[tokio::test]
+async fn a_directory_that_is_down_changes_nothing() {
+    let bridge = small_company().await;
+    bridge.synced().await;
+    bridge.directory.set_failing(true);
+    bridge.provider.forget_requests();
+    let report = bridge.sync().await;
+    assert!(matches!(report.error, Some(CycleError::Source(_))));
+    assert!(bridge.provider.requests().is_empty());
+    bridge.directory.set_failing(false);
+    bridge.assert_silent().await;
+}
+
+#[tokio::test]
+async fn an_empty_directory_applies_nothing() {
+    let bridge = small_company().await;
+    bridge.synced().await;
+    bridge.directory.clear();
+    bridge.provider.forget_requests();
+    let report = bridge.sync().await;
+    assert_eq!(report.end, CycleEnd::Quarantined);
+    assert!(bridge.provider.requests().is_empty());
+    assert_eq!(bridge.active().len(), 3);
+}
+
+async fn guarded_company() -> Bridge {
+    let mut bridge = Bridge::start(Personality::default()).await;
+    for n in 0..40 {
+        bridge.directory.add_user(&format!("u{n:02}"));
+    }
+    bridge.rules.guard.users = Limit { percent: 2.0, at_least: 5, at_most: Some(100) };
+    bridge.synced().await;
+    bridge.pass(Duration::from_secs(100_000));
+    bridge
+}
+
+#[tokio::test]
+async fn a_flood_of_leavers_is_stopped_while_everything_else_goes_on() {
+    let bridge = guarded_company().await;
+    for n in 0..6 {
+        bridge.directory.remove(&format!("id-u{n:02}"));
+    }
+    bridge.directory.add_user("new");
+    let report = bridge.sync().await;
+    assert_eq!(report.end, CycleEnd::Quarantined);
+    assert_eq!(bridge.active().len(), 41);
+    bridge.directory.add_user("u00");
+    bridge.synced().await;
+    assert_eq!(bridge.active().len(), 36, "five leavers are within the limit");
+}
+
+#[tokio::test]
+async fn a_trickle_of_leavers_is_stopped_like_a_flood_and_time_lifts_it() {
+    let bridge = guarded_company().await;
+    for n in 0..8 {
+        bridge.directory.remove(&format!("id-u{n:02}"));
+        let report = bridge.sync().await;
+        assert_eq!(report.end == CycleEnd::Quarantined, n >= 5, "leaver {n}");
+    }
+    assert_eq!(bridge.active().len(), 35);
+    bridge.pass(Duration::from_secs(86_400));
+    bridge.synced().await;
+    assert_eq!(bridge.active().len(), 32);
+}
+
+#[tokio::test]
+async fn a_removal_that_the_target_refused_is_not_counted() {
+    let bridge = guarded_company().await;
+    for n in 0..5 {
+        bridge.directory.remove(&format!("id-u{n:02}"));
+    }
+    bridge.provider.fail_when("PATCH", "/Users", 5, Fault::status(403));
+    assert_eq!(bridge.sync().await.end, CycleEnd::DoneWithHeld);
+    bridge.synced().await;
+    assert_eq!(bridge.active().len(), 35);
+}
+
+#[tokio::test]
+async fn what_is_there_is_adopted_and_members_of_others_are_left_alone() {
+    let bridge = small_company().await;
+    let stranger = bridge.provider.add_user("stranger", json!({}));
+    let ada = bridge.provider.add_user("ADA", json!({"title": "Countess"}));
+    bridge.provider.add_group("makers", json!({"members": [{"value": stranger}, {"value": ada}]}));
+    bridge.synced().await;
+    bridge.assert_no_duplicates();
+    assert_eq!(bridge.provider.users().len(), 4);
+    assert_eq!(bridge.provider.user("ada").unwrap()["title"], "Countess", "what is not mapped to a value stays");
+    assert_eq!(bridge.members("makers"), ["ada", "bob", "stranger"]);
+    bridge.assert_silent().await;
+    bridge.directory.put_group("makers", &["bob"]);
+    bridge.synced().await;
+    assert_eq!(bridge.members("makers"), ["bob", "stranger"]);
+}
+
+#[tokio::test]
+async fn existing_resources_are_linked_only_or_never_if_so_ruled() {
+    let mut bridge = small_company().await;
+    bridge.rules.existing = Existing::LinkOnly;
+    bridge.provider.add_user("ada", json!({"displayName": "Lady Lovelace"}));
+    bridge.synced().await;
+    assert_eq!(bridge.provider.user("ada").unwrap()["displayName"], "Lady Lovelace");
+    bridge.assert_silent().await;
+    bridge.directory.set("ada", "title", "Countess");
+    bridge.synced().await;
+    assert_eq!(bridge.provider.user("ada").unwrap()["title"], "Countess");
+
+    let mut bridge = small_company().await;
+    bridge.rules.existing = Existing::Never;
+    bridge.provider.add_user("ada", json!({"displayName": "Lady Lovelace"}));
+    let report = bridge.sync().await;
+    assert_eq!((report.end, report.held.len()), (CycleEnd::DoneWithHeld, 1));
+    assert_eq!(bridge.provider.user("ada").unwrap()["displayName"], "Lady Lovelace");
+}
+
+#[tokio::test]
+async fn a_conflict_that_no_look_up_foresaw_adopts() {
+    let bridge = small_company().await;
+    bridge.synced().await;
+    bridge.directory.add_user("zoe");
+    bridge.provider.add_user("zoe", json!({}));
+    bridge.provider.fail_when("GET", "/Users", 1, Fault::Answer {
+        status: 200,
+        headers: vec![("content-type", "application/scim+json".into())],
+        body: r#"{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":0,"Resources":[]}"#.into(),
+    });
+    bridge.synced().await;
+    bridge.assert_no_duplicates();
+    bridge.assert_silent().await;
+}
+
+#[tokio::test]
+async fn a_hidden_conflict_holds_the_entry_and_nobody_else() {
+    let bridge = small_company().await;
+    bridge.provider.change_personality(|personality| personality.hidden = vec!["ada".into()]);
+    let report = bridge.sync().await;
+    assert_eq!(report.end, CycleEnd::DoneWithHeld);
+    assert_eq!(report.held.len(), 1);
+    assert_eq!(bridge.active(), ["bob", "eve"]);
+}
+
+#[tokio::test]
+async fn drift_is_repaired_by_resync_and_strangers_are_left_alone() {
+    let bridge = small_company().await;
+    bridge.synced().await;
+    let id = |name: &str| bridge.provider.user(name).unwrap()["id"].as_str().unwrap().to_owned();
+    let (ada, bob) = (id("ada"), id("bob"));
+    bridge.provider.edit(&ada, |user| {
+        user["active"] = json!(false);
+        user["displayName"] = json!("somebody else");
+    });
+    bridge.provider.remove(&bob);
+    let makers = bridge.provider.group("makers").unwrap()["id"].as_str().unwrap().to_owned();
+    bridge.provider.edit(&makers, |group| group["members"] = json!([]));
+    bridge.provider.add_user("stranger", json!({}));
+    bridge.assert_silent().await;
+    let report = bridge.resync().await;
+    assert_eq!(report.end, CycleEnd::Done, "{:?} {:?}", report.error, report.held);
+    assert_eq!(bridge.active(), ["ada", "bob", "eve", "stranger"]);
+    assert_eq!(bridge.provider.user("ada").unwrap()["displayName"], "ada Example");
+    assert_eq!(bridge.members("makers"), ["ada", "bob"]);
+    assert_eq!(bridge.members("staff"), ["ada", "bob", "eve"]);
+    bridge.assert_no_duplicates();
+    bridge.assert_silent().await;
+}
+
+#[tokio::test]
+async fn a_resync_against_another_tenant_stops_instead_of_making_everybody_again() {
+    let bridge = guarded_company().await;
+    for user in bridge.provider.users() {
+        bridge.provider.remove(user["id"].as_str().unwrap());
+    }
+    let report = bridge.resync().await;
+    assert!(matches!(report.error, Some(CycleError::WrongTarget { .. })), "{:?}", report.error);
+    assert!(bridge.provider.users().is_empty());
+}
+
+#[tokio::test]
+async fn an_update_of_a_resource_that_is_gone_makes_it_again_in_the_next_cycle() {
+    let bridge = small_company().await;
+    bridge.synced().await;
+    let ada = bridge.provider.user("ada").unwrap()["id"].as_str().unwrap().to_owned();
+    bridge.provider.remove(&ada);
+    bridge.directory.set("ada", "title", "x");
+    assert_eq!(bridge.sync().await.end, CycleEnd::DoneWithHeld);
+    bridge.synced().await;
+    assert_eq!(bridge.active(), ["ada", "bob", "eve"]);
+    assert_eq!(bridge.members("makers"), ["ada", "bob"]);
+    bridge.assert_silent().await;
+}
+
+#[tokio::test]
+async fn preview_plans_and_reports_and_writes_nothing_to_the_target() {
+    let bridge = small_company().await;
+    let report = bridge.preview().await;
+    assert_eq!(report.prepared.unwrap().plan.counts.create, 5);
+    assert!(bridge.provider.writes().is_empty());
+    bridge.synced().await;
+    assert_eq!(bridge.active().len(), 3);
+}
+
+#[tokio::test]
+async fn preparing_leaves_the_store_as_it_was() {
+    let bridge = small_company().await;
+    bridge.synced().await;
+    bridge.directory.add_user("zoe");
+    let bytes = || std::fs::read(bridge.state_dir.path().join("state.sqlite")).unwrap();
+    drop(bridge.store());
+    let before = bridge.snapshot().await;
+    let file = bytes();
+    let prepared = bridge.prepare().await;
+    assert_eq!(prepared.plan.counts.create, 1);
+    assert_eq!(file, bytes());
+    assert_eq!(before, bridge.snapshot().await);
+}
+
+#[tokio::test]
+async fn two_channels_share_a_target_and_the_last_to_leave_removes() {
+    let mut bridge = small_company().await;
+    let channels = vec![ChannelName::new("main"), ChannelName::new("second")];
+    bridge.rules.channels_of_target = channels;
+    bridge.synced().await;
+    bridge.rules.channel = ChannelName::new("second");
+    bridge.provider.forget_requests();
+    bridge.synced().await;
+    assert!(bridge.provider.writes().is_empty(), "everything is linked already: {:?}", writes(&bridge));
+    bridge.directory.remove("id-bob");
+    bridge.rules.channel = ChannelName::new("main");
+    bridge.synced().await;
+    assert!(bridge.active().contains(&"bob".to_owned()), "the second channel still claims bob");
+    bridge.rules.channel = ChannelName::new("second");
+    bridge.synced().await;
+    assert!(!bridge.active().contains(&"bob".to_owned()));
+    bridge.assert_silent().await;
+}
+
+#[tokio::test]
+async fn a_large_group_is_filled_in_chunks() {
+    let bridge = Bridge::start(Personality::default()).await;
+    let names: Vec<String> = (0..250).map(|n| format!("u{n:03}")).collect();
+    for name in &names {
+        bridge.directory.add_user(name);
+    }
+    bridge.directory.put_group("all", &names.iter().map(String::as_str).collect::<Vec<_>>());
+    bridge.synced().await;
+    assert_eq!(bridge.members("all").len(), 250);
+    assert_eq!(writes(&bridge).len(), 250 + 1 + 3);
+    bridge.provider.forget_requests();
+    bridge.directory.put_group("all", &names[1..].iter().map(String::as_str).collect::<Vec<_>>());
+    bridge.synced().await;
+    let requests = bridge.provider.requests();
+    assert_eq!(requests.len(), 1);
+    assert!(requests[0].body.to_string().len() < 1024);
+}
+
+#[tokio::test]
+async fn the_guard_is_not_passed_by_a_conflict() {
+    let mut bridge = small_company().await;
+    bridge.rules.guard.users = Limit { percent: 0.0, at_least: 0, at_most: Some(0) };
+    bridge.synced().await;
+    bridge.directory.add_user("zoe");
+    bridge.directory.set_status("zoe", Status::Disabled);
+    bridge.provider.add_user("zoe", json!({}));
+    let report = bridge.sync().await;
+    let tripped: Vec<GuardKind> = report.prepared.unwrap().plan.verdict.tripped.iter().map(|tripped| tripped.kind).collect();
+    assert_eq!(tripped, [GuardKind::DisabledUsers]);
+    assert!(bridge.active().contains(&"zoe".to_owned()));
+}

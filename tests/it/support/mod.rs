@@ -1,5 +1,6 @@
 //! What the tests share: servers, fakes that keep state, check functions.
 
+pub mod bridge;
 pub mod directory;
 pub mod provider;
 pub mod scim_server;

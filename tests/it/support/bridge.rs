@@ -1,0 +1,197 @@
+//! A whole channel: an in-memory directory, a real store on a real file, the real target code over HTTP to a provider in
+//! the test process. Cycles run one after the other; the clock is the test's.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use ldap2scim::cycle::{self, Channel, CycleEnd, Depth, Prepared, Progress, Report, Store, Trigger};
+use ldap2scim::mapping::{self, Preset};
+use ldap2scim::model::{AttributeName, AttributePath, ChannelName, Selection, Snapshot, TargetName};
+use ldap2scim::plan::{
+    Existing, GroupRemoval, GroupRules, GroupScope, GuardSettings, Limit, MappingChoice, Nesting, Rules, UserRemoval, UserRules,
+};
+use ldap2scim::scim;
+use ldap2scim::store::Sqlite;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::directory::{Directory, dn};
+use super::provider::{Personality, Provider};
+
+/// Everything of one channel.
+pub struct Bridge {
+    pub directory: Arc<Directory>,
+    pub provider: Provider,
+    pub rules: Rules,
+    pub workers: usize,
+    pub state_dir: tempfile::TempDir,
+    pub stop: CancellationToken,
+    settings: scim::Settings,
+    now: Arc<AtomicI64>,
+}
+
+impl Bridge {
+    pub async fn start(personality: Personality) -> Self {
+        let provider = Provider::start(personality).await;
+        let settings = provider.settings();
+        Self {
+            directory: Arc::new(Directory::default()),
+            rules: rules(&settings),
+            settings,
+            provider,
+            workers: 4,
+            state_dir: tempfile::tempdir().unwrap(),
+            stop: CancellationToken::new(),
+            now: Arc::new(AtomicI64::new(1_780_000_000)),
+        }
+    }
+
+    /// Lets time pass for the store.
+    pub fn pass(&self, duration: Duration) {
+        self.now.fetch_add(i64::try_from(duration.as_secs()).unwrap(), Ordering::SeqCst);
+    }
+
+    pub fn store(&self) -> Sqlite {
+        let now = self.now.clone();
+        Sqlite::open_in(self.state_dir.path(), move || Timestamp::from_second(now.load(Ordering::SeqCst)).unwrap()).unwrap()
+    }
+
+    pub fn channel(&self) -> Channel<Directory, scim::Provider> {
+        Channel {
+            rules: Arc::new(self.rules.clone()),
+            target_name: TargetName::new("provider"),
+            source: self.directory.clone(),
+            target: Arc::new(scim::Provider::new(self.settings.clone()).unwrap()),
+            workers: self.workers,
+        }
+    }
+
+    async fn run(&self, trigger: Trigger) -> Report {
+        let store = self.store();
+        let (progress, _) = watch::channel(Progress::default());
+        let report = cycle::run(&self.channel(), &store, trigger, &self.stop, &progress).await.unwrap();
+        store.close().await;
+        self.pass(Duration::from_secs(60));
+        report
+    }
+
+    pub async fn sync(&self) -> Report {
+        self.run(Trigger::Sync).await
+    }
+
+    pub async fn resync(&self) -> Report {
+        self.run(Trigger::Resync).await
+    }
+
+    pub async fn preview(&self) -> Report {
+        self.run(Trigger::Preview).await
+    }
+
+    /// Prepares without applying or recording, like `dry-run`.
+    pub async fn prepare(&self) -> Prepared {
+        let snapshot = self.snapshot().await;
+        let (progress, _) = watch::channel(Progress::default());
+        cycle::prepare(&self.channel(), snapshot, Depth::Usual, None, &progress).await.unwrap()
+    }
+
+    pub async fn snapshot(&self) -> Snapshot {
+        let store = self.store();
+        let window = self.rules.guard.window;
+        let snapshot = store.load(&TargetName::new("provider"), &self.rules.channel, window).await.unwrap();
+        store.close().await;
+        snapshot
+    }
+
+    /// A cycle that must do everything.
+    #[track_caller]
+    pub fn synced(&self) -> impl Future<Output = ()> {
+        let place = std::panic::Location::caller();
+        async move {
+            let report = self.sync().await;
+            assert_eq!(report.end, CycleEnd::Done, "{place}: {:?} {:?}", report.error, report.held);
+        }
+    }
+
+    /// The next cycle must send nothing at all.
+    pub async fn assert_silent(&self) {
+        self.provider.forget_requests();
+        let report = self.sync().await;
+        let lines: Vec<String> = self.provider.requests().iter().map(super::provider::Recorded::line).collect();
+        assert!(lines.is_empty(), "a cycle with nothing to do sent {lines:?}; held {:?}", report.held);
+    }
+
+    /// Names of active users at the target, sorted.
+    pub fn active(&self) -> Vec<String> {
+        let mut names: Vec<String> = self
+            .provider
+            .users()
+            .iter()
+            .filter(|user| user["active"] == true)
+            .map(|user| user["userName"].as_str().unwrap().to_owned())
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// Names of the members of a group at the target, sorted.
+    pub fn members(&self, group: &str) -> Vec<String> {
+        let ids = self.provider.member_ids(group);
+        let name = |id: &String| {
+            let user = self.provider.users().into_iter().find(|user| user["id"] == id.as_str());
+            user.map_or(id.clone(), |user| user["userName"].as_str().unwrap().to_owned())
+        };
+        let mut names: Vec<String> = ids.iter().map(name).collect();
+        names.sort();
+        names
+    }
+
+    /// Panics if a name occurs twice at the target.
+    pub fn assert_no_duplicates(&self) {
+        for (all, path) in [(self.provider.users(), "userName"), (self.provider.groups(), "displayName")] {
+            let mut names: Vec<String> = all.iter().map(|one| one[path].as_str().unwrap().to_lowercase()).collect();
+            names.sort();
+            let count = names.len();
+            names.dedup();
+            assert_eq!(names.len(), count, "duplicates: {names:?}");
+        }
+    }
+}
+
+/// Limits that nothing in a small test reaches.
+pub fn wide() -> Limit {
+    Limit { percent: 100.0, at_least: 10_000, at_most: None }
+}
+
+fn rules(settings: &scim::Settings) -> Rules {
+    let capabilities = &settings.dialect.capabilities;
+    let base = |text| Selection { base_dns: vec![dn(text)], filter: None };
+    let everybody = || GroupScope { group_dns: vec![], nested: true };
+    Rules {
+        channel: ChannelName::new("main"),
+        channels_of_target: vec![ChannelName::new("main")],
+        users: UserRules { selection: base("ou=people,dc=example,dc=com"), scope: everybody() },
+        groups: Some(GroupRules {
+            selection: base("ou=groups,dc=example,dc=com"),
+            scope: everybody(),
+            include_self: false,
+            name: AttributeName::new("cn"),
+            nesting: Nesting::Flatten,
+        }),
+        mapping: MappingChoice::Fixed(Box::new(mapping::compile(Preset::InetOrgPerson, &[], capabilities).unwrap())),
+        provision_disabled: true,
+        existing: Existing::Overwrite,
+        user_removal: UserRemoval::Deactivate,
+        group_removal: GroupRemoval::Delete,
+        guard: GuardSettings {
+            window: Duration::from_secs(86_400),
+            users: wide(),
+            groups: wide(),
+            memberships: wide(),
+            per_group: wide(),
+            identity: wide(),
+        },
+        identity: vec![AttributePath::known("userName"), AttributePath::known("displayName")],
+    }
+}
