@@ -172,8 +172,8 @@ fn write_config(directory: &Path, slapd: &Slapd, sink: &Sink, workers: usize) ->
         "state_dir: {state}\n\
          sources:\n  company:\n    urls: [\"{url}\"]\n    bind: {{ dn: \"{dn}\", password: {{ file: {password} }} }}\n\
          targets:\n  sink:\n    preset: generic\n    base_url: {base_url}\n    auth: {{ bearer: {{ file: {token} }} }}\n    \
-         rate: {{ per_second: 100000, burst: 1000 }}\n\
-         channels:\n  all:\n    source: company\n    target: sink\n    workers: {workers}\n    \
+         rate: {{ per_second: 10000, burst: 10000 }}\n\
+         channels:\n  all:\n    source: company\n    target: sink\n    schedule: \"*/5 * * * *\"\n    workers: {workers}\n    \
          users: {{ base_dn: \"{people}\" }}\n    groups: {{ base_dn: \"{groups}\" }}\n    \
          mapping: {{ users: {{ preset: auto, rules: {{ userName: uid }} }} }}\n",
         state = state.display(),
