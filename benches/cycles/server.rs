@@ -76,7 +76,8 @@ impl Slapd {
 
 impl Drop for Slapd {
     fn drop(&mut self) {
-        let _ = Command::new("kill").arg(&self.process).status();
+        let kill = |signal: &str| Command::new("sh").args(["-c", &format!("kill -{signal} {}", self.process)]).status();
+        let _ = kill("TERM");
         let gone = || !Path::new("/proc").join(&self.process).exists();
         for _ in 0..100 {
             if gone() {
@@ -84,6 +85,6 @@ impl Drop for Slapd {
             }
             std::thread::sleep(std::time::Duration::from_millis(50));
         }
-        let _ = Command::new("kill").args(["-KILL", &self.process]).status();
+        let _ = kill("KILL");
     }
 }
