@@ -215,7 +215,7 @@ fn names(line: &str, name: &str) -> bool {
     line.match_indices(name).any(|(place, _)| {
         let before = line[..place].chars().next_back();
         let after = line[place + name.len()..].chars().next();
-        !before.is_some_and(part) && !(after.is_some_and(part) && name.ends_with(part))
+        !(before.is_some_and(part) || after.is_some_and(part) && name.ends_with(part))
     })
 }
 
