@@ -1,3 +1,0 @@
-//! Cycles side by side with their yardsticks.
-
-fn main() {}
