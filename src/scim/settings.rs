@@ -1,0 +1,93 @@
+//! What must be known of a target to speak with it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::secret::Secret;
+
+use super::Dialect;
+
+/// One target.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Where `/Users` and `/Groups` hang. The path is kept, however it ends.
+    pub base_url: url::Url,
+    /// Credentials.
+    pub auth: Auth,
+    /// Certificates to trust instead of the system's, PEM.
+    pub ca_file: Option<PathBuf>,
+    /// Allows `http://` to other hosts than loopback.
+    pub allow_cleartext: bool,
+    /// Requests a second, over all channels.
+    pub rate: Rate,
+    /// How this provider wants it said.
+    pub dialect: Dialect,
+    /// Time to a connection, TLS included.
+    pub connect_timeout: Duration,
+    /// Time from the first byte of a request to the last of its answer.
+    pub request_timeout: Duration,
+    /// What happens when the target does not answer as it should.
+    pub retry: Retry,
+}
+
+impl Settings {
+    /// A target with everything as its dialect has it.
+    pub fn new(name: &str, base_url: url::Url, auth: Auth, dialect: Dialect) -> Self {
+        Self {
+            name: name.to_owned(),
+            base_url,
+            auth,
+            ca_file: None,
+            allow_cleartext: false,
+            rate: dialect.rate,
+            dialect,
+            connect_timeout: Duration::from_secs(10),
+            request_timeout: Duration::from_secs(60),
+            retry: Retry::default(),
+        }
+    }
+}
+
+/// How we prove who we are.
+#[derive(Debug, Clone)]
+pub enum Auth {
+    /// Not at all.
+    None,
+    /// `Authorization: Bearer`.
+    Bearer(Secret),
+}
+
+/// A token bucket.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rate {
+    /// Requests a second in the long run; more than zero.
+    pub per_second: f64,
+    /// Requests that may go at once after a rest; at least one.
+    pub burst: u32,
+}
+
+/// How often and how long we wait. The waits have full jitter: each is drawn between zero and its bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retry {
+    /// Requests sent for one change at most.
+    pub tries: u32,
+    /// Bound of the first wait; it doubles with each.
+    pub base: Duration,
+    /// Bound of every wait.
+    pub max: Duration,
+    /// The longest pause asked for (Retry-After) that is sat out. A longer one ends the cycle instead.
+    pub longest_pause: Duration,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self {
+            tries: 5,
+            base: Duration::from_millis(500),
+            max: Duration::from_secs(60),
+            longest_pause: Duration::from_secs(15 * 60),
+        }
+    }
+}
