@@ -3,6 +3,7 @@
 
 use crate::model::Entry;
 
+use self::Parameter::{Branch, Condition, Position, Quoted, Text};
 use super::calls::{concat, dn, entry_id, first, item, join, lines, lower, nothing, present, trim, upper};
 use super::expression::Node;
 use super::texts::{Problem, Texts};
@@ -111,8 +112,6 @@ pub fn functions() -> &'static [Function] {
 pub fn operators() -> &'static [Operator] {
     &OPERATORS
 }
-
-use Parameter::{Branch, Condition, Position, Quoted, Text};
 
 static FUNCTIONS: [Function; 14] = [
     Function {

@@ -1,7 +1,13 @@
 //! The known name that someone probably meant.
 
+/// Longer than any name that is meant: comparing costs the product of the lengths.
+const LENGTH_LIMIT: usize = 200;
+
 /// The known name nearest to what was written, letter case aside, if it is near enough.
 pub(super) fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if written.len() > LENGTH_LIMIT {
+        return None;
+    }
     let written = written.to_ascii_lowercase();
     let allowed = (written.chars().count() / 3).clamp(1, 3);
     known

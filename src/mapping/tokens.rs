@@ -117,7 +117,7 @@ fn quoted(characters: &[char], start: usize, mark: char) -> Result<(Token, usize
 /// The name or number that begins at `start`, and its length.
 fn word(characters: &[char], start: usize) -> Result<(Token, usize), Fault> {
     let rest = characters.get(start..).unwrap_or_default();
-    let mut word: String = rest.iter().take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ';')).collect();
+    let word: String = rest.iter().take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ';')).collect();
     let length = word.len();
     let column = start + 1;
     if let Some((name, _)) = word.split_once(';') {
@@ -133,7 +133,6 @@ fn word(characters: &[char], start: usize) -> Result<(Token, usize), Fault> {
     if word.contains('.') || word.starts_with(|c: char| c.is_ascii_digit()) {
         return Err(Fault::new(column, format!("{word} is not a plain attribute name")).hint(format!("write attr(\"{word}\")")));
     }
-    word.shrink_to_fit();
     Ok((Token::Name(word), length))
 }
 

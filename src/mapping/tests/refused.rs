@@ -1,5 +1,8 @@
 //! What is refused when rules are compiled: each with its column, its reason and what to write instead.
 
+use proptest::prelude::*;
+
+use super::super::parse::parse;
 use super::*;
 
 /// Expression, column, part of the message, part of the hint (empty: none is needed).
@@ -235,4 +238,38 @@ fn a_user_name_that_all_would_share_is_refused() {
         assert!(told[0].message.contains("same userName"), "{told:?}");
     }
     compile(Preset::None, &owned(&[("userName", "dn()")]), &target()).unwrap();
+}
+
+proptest! {
+    #[test]
+    fn no_text_brings_the_parser_down(text in r#"[a-z"'()=!,\\ .;é0-9-]{0,60}"#) {
+        if let Err(fault) = parse(&text) {
+            prop_assert!(fault.column >= 1 && fault.column <= text.chars().count() + 1, "{text}: {fault:?}");
+        }
+    }
+
+    #[test]
+    fn no_row_of_words_brings_the_parser_down(
+        words in prop::collection::vec(
+            prop::sample::select(vec!["cn", "first", "item", "if", "join", "attr", "dn", "(", ")", ",", "'a'", "1", "true", "==", "!=", "not", "and", "or"]),
+            0..24,
+        )
+    ) {
+        let text = words.join(" ");
+        match parse(&text) {
+            Err(fault) => prop_assert!(fault.column >= 1 && fault.column <= text.chars().count() + 1, "{text}: {fault:?}"),
+            Ok(_) => {
+                let rules = owned(&[("urn:example:User:x", &text)]);
+                let mapping = compile(Preset::InetOrgPerson, &rules, &target()).unwrap();
+                if let Err(error) = mapping.evaluate(&entry(&[("uid", "a"), ("cn", "x"), ("cn", "y")])) {
+                    prop_assert!(matches!(error, MappingError::Several { count: 2, .. }), "{text}: {error}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_path_brings_the_compiler_down(path in r#"(urn:[a-z:.0-9]{0,20}:)?[a-zA-Z.é]{0,12}(\[[a-z "]{0,16}\]?)?(\.[a-z]{0,6})?"#) {
+        let _ = compile(Preset::InetOrgPerson, &owned(&[(&path, "cn")]), &target());
+    }
 }
