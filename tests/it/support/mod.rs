@@ -4,4 +4,5 @@ pub mod bridge;
 pub mod directory;
 pub mod provider;
 pub mod scim_server;
+pub mod site;
 pub mod slapd;
