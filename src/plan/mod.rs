@@ -27,3 +27,6 @@ pub use planning::{linked, plan, unlinked};
 pub use requests::{requests, tally_of};
 pub use rules::{Existing, GroupRemoval, GroupRules, GroupScope, MappingChoice, Nesting, Rules, UserRemoval, UserRules};
 pub use scope::Scope;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,134 @@
+//! Groups: members, nesting, names, what a partial reading may do.
+
+use super::world::*;
+use crate::plan::{GroupRemoval, GroupScope, Nesting};
+
+#[test]
+fn nested_groups_are_flattened_over_cycles_or_kept() {
+    let entries = || {
+        vec![user("ada"), user("bob"), group("top", &["@mid", "ada"]), group("mid", &["@low"]), group("low", &["@top", "bob"])]
+    };
+    World::new(&[linked_user("ada"), linked_user("bob")], entries()).expect(&[
+        "Groups + g-low +ada +bob",
+        "Groups + g-mid +ada +bob",
+        "Groups + g-top +ada +bob",
+    ]);
+    let mut kept = World::new(&[linked_user("ada"), linked_user("bob")], entries());
+    kept.rules.groups.as_mut().unwrap().nesting = Nesting::Keep;
+    kept.expect(&["Groups + g-low +bob +g-top", "Groups + g-mid +g-low", "Groups + g-top +ada +g-mid"]);
+}
+
+#[test]
+fn members_come_and_go_as_true_deltas_and_losses_go_first() {
+    let links = [linked_user("ada"), linked_user("bob"), linked_user("eve"), linked_group("a", &["ada", "bob"])];
+    World::new(&links, vec![user("ada"), user("bob"), user("eve"), group("a", &["bob", "eve"])])
+        .expect(&["Revoke ~ g-a -ada", "Members ~ g-a +eve"]);
+}
+
+#[test]
+fn a_member_who_moves_is_added_before_being_removed() {
+    let links = [linked_user("ada"), linked_group("a", &["ada"]), linked_group("b", &[])];
+    World::new(&links, vec![user("ada"), group("a", &[]), group("b", &["ada"])])
+        .expect(&["Members ~ g-b +ada", "Moves ~ g-a -ada"]);
+}
+
+#[test]
+fn a_partial_reading_adds_members_and_removes_none() {
+    let links = [linked_user("ada"), linked_user("bob"), linked_group("a", &["ada"]), linked_group("b", &["ada"])];
+    World::new(&links, vec![user("ada"), user("bob"), group("a", &["bob"])]).partial().expect(&["Members ~ g-a +bob"]);
+}
+
+#[test]
+fn members_who_are_nobody_in_scope_are_left_out_and_counted() {
+    let world = World::new(&[linked_user("ada")], vec![user("ada"), group("a", &["ada", "stranger"])]);
+    world.expect(&["Groups + g-a +ada"]);
+    assert_eq!(world.plan().counts.members_left_out, 1);
+}
+
+#[test]
+fn a_held_user_who_is_not_linked_is_no_member_yet_and_costs_no_request() {
+    let nameless = without(user("ada"), "uid");
+    World::new(&[linked_group("a", &[])], vec![nameless, user("bob"), group("a", &["ada"])]).expect(&["Users + bob", "! ada"]);
+}
+
+#[test]
+fn groups_that_leave_are_deleted_or_kept() {
+    let world = |removal| {
+        let mut world = World::new(&[linked_user("ada"), linked_group("a", &["ada"])], vec![user("ada")]);
+        world.rules.group_removal = removal;
+        world
+    };
+    world(GroupRemoval::Delete).expect(&["DeleteGroups - g-a"]);
+    world(GroupRemoval::Keep).expect(&["Claims forget g-a"]);
+    world(GroupRemoval::Delete).partial().expect(&[]);
+}
+
+#[test]
+fn a_namesake_never_pushes_the_linked_group_out() {
+    let mut namesake = with(group("other", &["ada"]), "cn", "SALES");
+    namesake.dn = dn("cn=SALES,ou=elsewhere,dc=x");
+    let links = [linked_user("ada"), linked_user("bob"), linked_group("sales", &["bob"])];
+    World::new(&links, vec![user("ada"), user("bob"), group("sales", &["bob"]), namesake]).expect(&["! g-other"]);
+}
+
+#[test]
+fn a_group_dn_brings_the_groups_nested_in_it_and_itself_if_asked() {
+    let world = |nested, include_self| {
+        let links = [linked_user("ada")];
+        let entries =
+            vec![user("ada"), group("top", &["@mid"]), group("mid", &["@low"]), group("low", &["ada"]), group("out", &[])];
+        let mut world = World::new(&links, entries);
+        let groups = world.rules.groups.as_mut().unwrap();
+        groups.scope = GroupScope { group_dns: vec![dn("cn=top,ou=groups,dc=x")], nested };
+        groups.include_self = include_self;
+        world
+    };
+    world(true, true).expect(&["Groups + g-low +ada", "Groups + g-mid +ada", "Groups + g-top +ada"]);
+    world(true, false).expect(&["Groups + g-low +ada", "Groups + g-mid +ada"]);
+    world(false, false).expect(&["Groups + g-mid +ada"]);
+}
+
+#[test]
+fn scope_by_group_follows_nesting_only_where_asked() {
+    let world = |nested| {
+        let entries = vec![user("ada"), user("bob"), user("eve"), group("in", &["ada", "@sub"]), group("sub", &["bob"])];
+        let mut world = World::new(&[], entries);
+        world.rules.users.scope = GroupScope { group_dns: vec![dn("cn=in,ou=groups,dc=x")], nested };
+        world.rules.groups = None;
+        world
+    };
+    world(true).expect(&["Users + ada", "Users + bob"]);
+    world(false).expect(&["Users + ada"]);
+}
+
+#[test]
+fn who_lost_the_scope_group_is_removed_only_by_a_full_reading() {
+    let world = |members: &[&str]| {
+        let mut world =
+            World::new(&[linked_user("ada"), linked_user("bob")], vec![user("ada"), user("bob"), group("in", members)]);
+        world.rules.users.scope = GroupScope { group_dns: vec![dn("cn=in,ou=groups,dc=x")], nested: true };
+        world.rules.groups = None;
+        world
+    };
+    world(&["bob"]).expect(&["Revoke ~ ada active=false"]);
+    world(&["bob"]).partial().expect(&[]);
+    let mut unreadable = world(&[]);
+    unreadable.entries.iter_mut().for_each(|entry| entry.members = None);
+    unreadable.expect(&[]);
+}
+
+#[test]
+fn a_scope_group_is_followed_through_a_rename() {
+    let mut renamed = group("in", &["ada"]);
+    renamed.dn = dn("cn=inside,ou=elsewhere,dc=x");
+    let world = || {
+        let mut world = World::new(&[linked_user("ada"), linked_user("bob")], vec![user("ada"), user("bob"), renamed.clone()]);
+        world.rules.users.scope = GroupScope { group_dns: vec![dn("cn=in,ou=groups,dc=x")], nested: true };
+        world.rules.groups = None;
+        world
+    };
+    let mut known = world();
+    known.snapshot.scope_groups.insert(dn("cn=in,ou=groups,dc=x").key().clone(), id("g-in"));
+    known.expect(&["Revoke ~ bob active=false"]);
+    world().expect(&[]);
+}

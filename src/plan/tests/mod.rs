@@ -1,0 +1,7 @@
+//! Tables: a directory, what is remembered, and the plan expected, as text.
+
+mod guarding;
+mod membership;
+mod people;
+mod sharing;
+mod world;
