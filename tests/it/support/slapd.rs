@@ -14,11 +14,11 @@
 //! [`Setup`] chooses limits, overlays and more; ports come from the system.
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ldap2scim::ldap::{Bind, Settings};
 use ldap2scim::secret::Secret;
@@ -90,7 +90,11 @@ impl Slapd {
         std::fs::write(directory.path().join("password"), BIND_PASSWORD).unwrap();
         let ldif = format!("{}\n{}\n", base_ldif(), setup.ldif.trim_start());
         std::fs::write(directory.path().join("content.ldif"), ldif).unwrap();
-        run(program("slapadd").args(["-q", "-w", "-f"]).arg(directory.path().join("slapd.conf")).arg("-l").arg(directory.path().join("content.ldif")));
+        run(program("slapadd")
+            .args(["-q", "-w", "-f"])
+            .arg(directory.path().join("slapd.conf"))
+            .arg("-l")
+            .arg(directory.path().join("content.ldif")));
         // Between asking for a free port and using it somebody else may take it.
         for _ in 0..10 {
             let (port, tls_port) = (free_port(), free_port());
@@ -121,7 +125,7 @@ impl Slapd {
         self.directory.path().join("ca.pem")
     }
 
-    /// The service account's password, in a file of mode 0600.
+    /// The service account's password, in a file.
     pub fn password_file(&self) -> PathBuf {
         self.directory.path().join("password")
     }
@@ -207,14 +211,25 @@ fn launch(directory: &Path, port: u16, tls_port: u16) -> Option<Child> {
             }
         }
     });
-    match wait.recv_timeout(Duration::from_secs(30)) {
-        Ok(()) => Some(child),
-        Err(_) => {
-            let _ = child.kill();
-            let _ = child.wait();
-            None
-        }
+    // It says so shortly before it listens.
+    let up = wait.recv_timeout(Duration::from_secs(30)).is_ok() && [port, tls_port].into_iter().all(answers);
+    if up {
+        return Some(child);
     }
+    let _ = child.kill();
+    let _ = child.wait();
+    None
+}
+
+fn answers(port: u16) -> bool {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        if Instant::now() > deadline {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    true
 }
 
 fn run(command: &mut Command) {
@@ -238,7 +253,10 @@ fn write_configuration(directory: &Path, setup: &Setup) {
         .iter()
         .map(|name| match *name {
             "memberof" => "overlay memberof\nmemberof-refint TRUE\nmemberof-dangling ignore\n".to_owned(),
-            "refint" => "overlay refint\nrefint_attributes member uniqueMember manager\nrefint_nothing cn=admin,dc=example,dc=com\n".to_owned(),
+            "refint" => {
+                "overlay refint\nrefint_attributes member uniqueMember manager\nrefint_nothing cn=admin,dc=example,dc=com\n"
+                    .to_owned()
+            }
             other => format!("overlay {other}\n"),
         })
         .collect();
