@@ -51,7 +51,7 @@ pub(super) fn action_text(action: &Action) -> String {
             object([("resource_id", resource_id.as_str().into()), ("edits", edits_json(edits))])
         }
         Action::Delete { resource_id } | Action::Claim { resource_id } => object([("resource_id", resource_id.as_str().into())]),
-        Action::Forget => Map::new(),
+        Action::Release | Action::Forget => Map::new(),
     };
     map.insert("v".to_owned(), VERSION.into());
     map.insert("action".to_owned(), action_word(action).into());
@@ -72,6 +72,7 @@ pub(super) fn action(text: &str) -> Result<Action, Fault> {
         "update" => Ok(Action::Update { resource_id: read_resource_id(&mut map)?, edits: read_edits(&mut map, paths)? }),
         "delete" => Ok(Action::Delete { resource_id: read_resource_id(&mut map)? }),
         "claim" => Ok(Action::Claim { resource_id: read_resource_id(&mut map)? }),
+        "release" => Ok(Action::Release),
         "forget" => Ok(Action::Forget),
         other => Fault::told(format!("holds the unknown action {other:?}")),
     }

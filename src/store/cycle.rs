@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::Value as Json;
 
 use crate::cycle::{CycleId, CycleStart, CycleSummary};
+use crate::model::{DnKey, EntryId};
 use crate::plan::Held;
 
 use super::fault::Fault;
@@ -58,6 +59,16 @@ pub(super) fn finish(connection: &Connection, cycle: &CycleRow, summary: &CycleS
     }
     if let Some(quarantine) = &summary.quarantine {
         replace_quarantine(connection, &cycle.channel, quarantine, now)?;
+    }
+    Ok(())
+}
+
+/// Replaces what is known of the channel's scope groups.
+pub(super) fn follow(connection: &Connection, cycle: &CycleRow, scope_groups: &BTreeMap<DnKey, EntryId>) -> Result<(), Fault> {
+    connection.prepare_cached("DELETE FROM scope_group WHERE channel = ?1")?.execute([&cycle.channel])?;
+    let mut put = connection.prepare_cached("INSERT INTO scope_group (channel, dn_key, entry_id) VALUES (?1, ?2, ?3)")?;
+    for (dn, entry_id) in scope_groups {
+        put.execute(params![cycle.channel, dn.as_str(), entry_id.as_str()])?;
     }
     Ok(())
 }

@@ -80,7 +80,7 @@ fn note(
         (Recorded::Gone, _) => "gone",
         (Recorded::Refused(_), _) => "refuse",
         (Recorded::Unchanged, Some(true)) => "claim",
-        (Recorded::Unchanged, Some(false)) => "forget",
+        (Recorded::Unchanged, Some(false)) => "release",
         (Recorded::Unchanged, None) => return Ok(()),
     };
     connection
@@ -151,7 +151,7 @@ fn unsettled(body: Option<&str>, settles: &Settles<'_>) -> Result<Option<Action>
             let edits = not_covered(&edits, later);
             Ok((!edits.is_empty()).then_some(Action::Update { resource_id, edits }))
         }
-        Action::Create(_) | Action::Delete { .. } | Action::Claim { .. } | Action::Forget => Ok(None),
+        Action::Create(_) | Action::Delete { .. } | Action::Claim { .. } | Action::Release | Action::Forget => Ok(None),
     }
 }
 

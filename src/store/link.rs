@@ -124,14 +124,12 @@ pub(super) fn claim(connection: &Connection, target: &str, entry_id: &EntryId, c
     Ok(())
 }
 
-/// The channel's claim ends. Tells whether the entry is linked and nobody claims it any more.
-pub(super) fn give_up(connection: &Connection, target: &str, entry_id: &EntryId, channel: &str) -> Result<bool, Fault> {
-    let Some(row) = find(connection, target, entry_id)? else { return Ok(false) };
-    connection.prepare_cached("DELETE FROM claim WHERE link_id = ?1 AND channel = ?2")?.execute(params![row.0, channel])?;
-    let claimed: bool = connection
-        .prepare_cached("SELECT EXISTS (SELECT 1 FROM claim WHERE link_id = ?1)")?
-        .query_row([row.0], |found| found.get(0))?;
-    Ok(!claimed)
+/// The channel's claim ends. The link stays, also without claims.
+pub(super) fn give_up(connection: &Connection, target: &str, entry_id: &EntryId, channel: &str) -> Result<(), Fault> {
+    if let Some(row) = find(connection, target, entry_id)? {
+        connection.prepare_cached("DELETE FROM claim WHERE link_id = ?1 AND channel = ?2")?.execute(params![row.0, channel])?;
+    }
+    Ok(())
 }
 
 fn required(connection: &Connection, target: &str, entry_id: &EntryId) -> Result<LinkRow, Fault> {

@@ -45,20 +45,14 @@ pub(super) fn record(connection: &Connection, cycle: &CycleRow, record: &Record,
 }
 
 /// A refusal changes nothing, so also no claim; a link that is gone has no claims.
-/// Whoever gives the last claim up without a change to the resource forgets it.
+/// A link outlives its last claim: it is a leaver's then, and a return finds it.
 fn claim(connection: &Connection, cycle: &CycleRow, record: &Record, now: i64) -> Result<(), Fault> {
     let (target, entry_id) = (cycle.target.as_str(), &record.entry_id);
     match (&record.result, record.claim) {
         (Recorded::Refused(_) | Recorded::Gone, _) | (_, None) => Ok(()),
         (_, Some(true)) => link::claim(connection, target, entry_id, &cycle.channel, now),
-        (Recorded::Unchanged, Some(false)) => {
-            if link::give_up(connection, target, entry_id, &cycle.channel)? {
-                link::drop(connection, target, entry_id)?;
-            }
-            Ok(())
-        }
-        (Recorded::Linked { .. } | Recorded::Edited { .. } | Recorded::Corrected(_), Some(false)) => {
-            link::give_up(connection, target, entry_id, &cycle.channel).map(|_| ())
+        (Recorded::Linked { .. } | Recorded::Edited { .. } | Recorded::Corrected(_) | Recorded::Unchanged, Some(false)) => {
+            link::give_up(connection, target, entry_id, &cycle.channel)
         }
     }
 }

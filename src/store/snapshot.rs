@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, Row, params};
 
 use crate::model::{
-    ChannelName, EntryId, Link, LinkedCounts, Origin, Resource, ResourceId, ResourceType, Snapshot, TargetName, Uncertain,
+    ChannelName, DnKey, EntryId, Link, LinkedCounts, Origin, Resource, ResourceId, ResourceType, Snapshot, TargetName, Uncertain,
 };
 use crate::plan::{Action, Edit};
 
@@ -30,10 +30,11 @@ pub(super) fn load(
         links: links(connection, target)?,
         claims: claims(connection, target)?,
         unanswered_creates: BTreeMap::new(),
+        scope_groups: scope_groups(connection, channel)?,
         tally: guard::tally(connection, target.as_str(), channel.as_str(), since)?,
         first: is_first(connection, target, channel)?,
     };
-    unanswered(connection, target, &mut snapshot)?;
+    unanswered(connection, target, channel, &mut snapshot)?;
     Ok(snapshot)
 }
 
@@ -123,22 +124,29 @@ fn claims(connection: &Connection, target: &TargetName) -> Result<BTreeMap<Entry
 }
 
 /// What requests without an answer leave open. An open delete leaves nothing open: it is sent again,
-/// and a resource that is not there any more counts as deleted.
-fn unanswered(connection: &Connection, target: &TargetName, snapshot: &mut Snapshot) -> Result<(), Fault> {
+/// and a resource that is not there any more counts as deleted. A create is followed up by the channel that sent it.
+fn unanswered(
+    connection: &Connection,
+    target: &TargetName,
+    channel: &ChannelName,
+    snapshot: &mut Snapshot,
+) -> Result<(), Fault> {
     let mut statement = connection.prepare_cached(
-        "SELECT entry_id, resource_type, coalesce(unsettled, body) FROM journal
+        "SELECT entry_id, coalesce(unsettled, body), channel = ?2 FROM journal
          WHERE target = ?1 AND closed_at IS NULL ORDER BY id",
     )?;
-    let mut rows = statement.query(params![target.as_str()])?;
+    let mut rows = statement.query(params![target.as_str(), channel.as_str()])?;
     while let Some(row) = rows.next()? {
         let entry_id = EntryId::new(text(row, 0)?);
-        match (codec::action(text(row, 2)?)?, snapshot.links.get_mut(&entry_id)) {
-            (Action::Create(_), None) => {
-                snapshot.unanswered_creates.insert(entry_id, ResourceType::read(text(row, 1)?)?);
+        match (codec::action(text(row, 1)?)?, snapshot.links.get_mut(&entry_id)) {
+            (Action::Create(resource), None) => {
+                if row.get(2)? {
+                    snapshot.unanswered_creates.insert(entry_id, resource);
+                }
             }
             (Action::Update { edits, .. } | Action::Adopt { edits, .. }, Some(link)) => doubt(&mut link.uncertain, edits),
             (Action::Create(_), Some(_)) | (Action::Update { .. } | Action::Adopt { .. }, None) => {}
-            (Action::Delete { .. } | Action::Claim { .. } | Action::Forget, _) => {}
+            (Action::Delete { .. } | Action::Claim { .. } | Action::Release | Action::Forget, _) => {}
         }
     }
     Ok(())
@@ -153,6 +161,15 @@ fn doubt(uncertain: &mut Uncertain, edits: Vec<Edit>) {
             Edit::Members { add, remove } => uncertain.members.extend(add.into_iter().chain(remove)),
         }
     }
+}
+
+/// Which entry each of the channel's scope groups was when it was last read.
+fn scope_groups(connection: &Connection, channel: &ChannelName) -> Result<BTreeMap<DnKey, EntryId>, Fault> {
+    let mut statement = connection.prepare_cached("SELECT dn_key, entry_id FROM scope_group WHERE channel = ?1")?;
+    let rows = statement.query_map([channel.as_str()], |row| {
+        Ok((DnKey::from_normalised(row.get_ref(0)?.as_str()?), EntryId::new(row.get_ref(1)?.as_str()?)))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// A cycle that failed, still runs or only previewed has not made the channel's first load.

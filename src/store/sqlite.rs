@@ -1,5 +1,6 @@
 //! The store for one writing process: `cycle::Store` over SQLite.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::cycle::{CycleId, CycleStart, CycleSummary, Intent, IntentId, Record, Store, StoreError};
-use crate::model::{ChannelName, Snapshot, TargetName};
+use crate::model::{ChannelName, DnKey, EntryId, Snapshot, TargetName};
 
 use super::clock::Clock;
 use super::viewer::Viewer;
@@ -91,6 +92,15 @@ impl Store for Sqlite {
         let work = move |connection: &rusqlite::Connection, now: Timestamp| {
             let cycle = cycle::running(connection, cycle)?;
             records.iter().try_for_each(|record| record::record(connection, &cycle, record, now.as_millisecond()))
+        };
+        self.writer.run(work).await
+    }
+
+    async fn follow(&self, cycle: CycleId, scope_groups: &BTreeMap<DnKey, EntryId>) -> Result<(), StoreError> {
+        let scope_groups = scope_groups.clone();
+        let work = move |connection: &rusqlite::Connection, _: Timestamp| {
+            let cycle = cycle::running(connection, cycle)?;
+            cycle::follow(connection, &cycle, &scope_groups)
         };
         self.writer.run(work).await
     }

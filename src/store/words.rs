@@ -50,6 +50,7 @@ pub(super) fn action_word(action: &Action) -> &'static str {
         Action::Update { .. } => "update",
         Action::Delete { .. } => "delete",
         Action::Claim { .. } => "claim",
+        Action::Release => "release",
         Action::Forget => "forget",
     }
 }

@@ -61,6 +61,16 @@ CREATE TABLE claim (
 ) STRICT;
 CREATE INDEX claim_by_channel ON claim (channel);
 
+-- Which entry each group that decides a channel's scope was, by the normalised DN of the configuration:
+-- the group is followed through renames by it.
+CREATE TABLE scope_group (
+    id       INTEGER PRIMARY KEY,
+    channel  TEXT NOT NULL,
+    dn_key   TEXT NOT NULL,
+    entry_id TEXT NOT NULL,
+    UNIQUE (channel, dn_key)
+) STRICT;
+
 -- What was about to be sent, and what came of it: written ahead, then history.
 -- closed_at NULL: sent, perhaps, and never answered.
 CREATE TABLE journal (
@@ -71,7 +81,7 @@ CREATE TABLE journal (
     entry_id      TEXT NOT NULL,
     resource_type TEXT NOT NULL CHECK (resource_type IN ('user', 'group')),
     name          TEXT,                   -- for people; NULL for steps that send nothing
-    action        TEXT NOT NULL CHECK (action IN ('create', 'adopt', 'update', 'delete', 'claim', 'forget',
+    action        TEXT NOT NULL CHECK (action IN ('create', 'adopt', 'update', 'delete', 'claim', 'release', 'forget',
                                                   'correct', 'gone', 'refuse')),
     body          TEXT,                   -- JSON of the action
     unsettled     TEXT,                   -- JSON like body: what of an open update later edits did not settle; NULL: all
