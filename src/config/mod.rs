@@ -1,1 +1,29 @@
-//! The file as written, checked, and the settings we run with.
+//! The file as written → everything that is wrong with it, told in one go → the settings we run with.
+
+mod channel;
+mod connection;
+mod excerpt;
+mod finding;
+mod guard;
+mod keys;
+mod lint;
+mod load;
+mod mapping;
+mod problem;
+mod reader;
+mod schedule;
+mod secret;
+mod settings;
+mod source;
+mod target;
+mod tree;
+mod values;
+
+#[cfg(test)]
+mod tests;
+
+pub use keys::KEYS;
+pub use load::{load, parse};
+pub use problem::{Excerpt, Problem, Problems};
+pub use schedule::Schedule;
+pub use settings::{Channel, Mode, Settings};

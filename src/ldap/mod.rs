@@ -1,1 +1,45 @@
 //! The directory: connection, search, decoding, one file of facts per vendor.
+//!
+//! Reading order: what is configured; the octets of the wire (walk, frames, shapes) and the guard that
+//! keeps bad ones from the LDAP library; a session with one server; searches on it; entries out of
+//! answers; a whole reading; the probe of the `check` command; the source itself.
+
+mod filter;
+mod settings;
+
+mod ber;
+mod frame;
+mod shape;
+
+mod socket;
+mod starttls;
+mod tls;
+
+mod credit;
+mod guard;
+
+mod paging;
+mod raw_entry;
+mod search;
+
+mod id;
+mod vendor;
+
+mod ending;
+mod root_dse;
+mod session;
+
+mod causes;
+mod decode;
+mod members;
+mod ranges;
+mod reading;
+mod walk;
+
+mod probe;
+mod source;
+
+pub use filter::check_filter;
+pub use probe::Probe;
+pub use settings::{Bind, Settings};
+pub use source::Directory;

@@ -1,1 +1,26 @@
-//! What survives a restart. The only room with SQL.
+//! What survives a restart. The only room with SQL: one database per state directory, one writing
+//! process, any number that look. Each write is durable when it is answered.
+
+mod clock;
+mod codec;
+mod cycle;
+mod edits;
+mod fault;
+mod guard;
+mod history;
+mod journal;
+mod link;
+mod lock;
+mod open;
+mod record;
+mod snapshot;
+mod sqlite;
+mod status;
+mod viewer;
+mod words;
+mod writer;
+
+pub use edits::apply;
+pub use sqlite::Sqlite;
+pub use status::{ChannelStatus, CycleStatus, HeldStatus, QuarantineStatus};
+pub use viewer::Viewer;

@@ -1,0 +1,87 @@
+//! Where a secret stands, and whether it can be read and is kept from others.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use crate::secret::Secret;
+
+use super::reader::{Field, Section};
+use super::tree::Kind;
+use super::values::text;
+
+/// `{ file: … }`, `{ env: … }`, `{ credential: … }`, or the secret itself. Nothing of it is ever part of a message.
+pub(super) fn secret(field: &Field<'_>) -> Option<Secret> {
+    match &field.node.kind {
+        Kind::Text(secret) if secret.is_empty() => {
+            field.wrong("is empty");
+            None
+        }
+        Kind::Text(secret) => {
+            let hint = "write { file: … }, { env: … } or { credential: … } instead".to_owned();
+            let finding = field.finding("the secret stands in the configuration itself, where backups and listings show it");
+            field.reader.warning(finding.hint(Some(hint)).bare());
+            Some(Secret::Inline(secret.as_str().into()))
+        }
+        Kind::Map(_) => place(field.clone().under("{secret}").section()?),
+        Kind::Nothing | Kind::Flag(_) | Kind::Whole(_) | Kind::Fraction(_) | Kind::List(_) => {
+            field.unfit("text, or one of { file: … }, { env: … }, { credential: … }")
+        }
+    }
+}
+
+fn place(section: Section<'_>) -> Option<Secret> {
+    let ways = [
+        section.optional("file").map(|field| (Way::File, field)),
+        section.optional("env").map(|field| (Way::Env, field)),
+        section.optional("credential").map(|field| (Way::Credential, field)),
+    ];
+    let whole = section.field.clone();
+    section.finish_discreetly();
+    let mut given: Vec<(Way, Field<'_>)> = ways.into_iter().flatten().collect();
+    if given.len() != 1 {
+        whole.reader.problem(whole.finding("name exactly one of file, env and credential").bare());
+        return None;
+    }
+    let (way, field) = given.pop()?;
+    let written = text(&field)?;
+    let (secret, path) = match way {
+        Way::File => {
+            let path = field.reader.resolved(written);
+            (Secret::File(path.clone()), Some(path))
+        }
+        Way::Env => (Secret::Env(written.to_owned()), None),
+        Way::Credential if written.contains('/') => {
+            field.wrong("is a credential's name, not a path");
+            return None;
+        }
+        Way::Credential => (Secret::Credential(written.to_owned()), None),
+    };
+    if let Some(why) = path.as_deref().and_then(too_open) {
+        let hint = path.map(|path| format!("chmod 600 {}", path.display()));
+        field.reader.problem(field.finding(why).hint(hint));
+        return None;
+    }
+    if let Err(why) = secret.read() {
+        field.wrong(why);
+        return None;
+    }
+    Some(secret)
+}
+
+#[derive(Clone, Copy)]
+enum Way {
+    File,
+    Env,
+    Credential,
+}
+
+/// What is wrong with a secret file's mode. One that cannot be looked at is told of when it is read.
+fn too_open(path: &Path) -> Option<String> {
+    let mode = std::fs::metadata(path).ok()?.permissions().mode() & 0o777;
+    let wrong = match mode {
+        mode if mode & 0o007 != 0 => "others may use",
+        mode if mode & 0o020 != 0 => "its group may write",
+        _ => return None,
+    };
+    Some(format!("{} is a secret that {wrong} (mode {mode:03o})", path.display()))
+}

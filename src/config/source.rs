@@ -1,0 +1,101 @@
+//! A section under `sources`.
+
+use std::time::Duration;
+
+use crate::ldap;
+use crate::model::Vendor;
+
+use super::connection::{ca_file, is_loopback, timeouts, url};
+use super::reader::{Field, Section};
+use super::secret::secret;
+use super::values::{dn, each, flag, text, whole, word};
+
+const VENDORS: &[(&str, Option<Vendor>)] = &[
+    ("auto", None),
+    ("active_directory", Some(Vendor::ActiveDirectory)),
+    ("openldap", Some(Vendor::OpenLdap)),
+    ("ds389", Some(Vendor::Ds389)),
+    ("ping_directory", Some(Vendor::PingDirectory)),
+    ("generic", Some(Vendor::Generic)),
+];
+
+/// Active Directory hands out at most 1000 entries a page (MaxPageSize); others rarely more.
+const LARGEST_PAGE: u64 = 1000;
+const PAGE: u64 = 500;
+const CONNECT: Duration = Duration::from_secs(10);
+const OPERATION: Duration = Duration::from_secs(60);
+
+/// Reads one source.
+pub(super) fn source(name: &str, field: Field<'_>) -> Option<ldap::Settings> {
+    let key = field.clone();
+    let section = field.section()?;
+    let urls_field = section.required("urls");
+    let urls = urls_field.as_ref().and_then(|field| each(field, ldap_url));
+    let vendor = section.optional("vendor").and_then(|field| word(&field, VENDORS)).flatten();
+    let start_tls_field = section.optional("start_tls");
+    let start_tls = start_tls_field.as_ref().and_then(flag).unwrap_or(false);
+    let allow_cleartext = section.optional("allow_cleartext").and_then(|field| flag(&field)).unwrap_or(false);
+    let ca_file = ca_file(&section);
+    let page_size = section.optional("page_size").and_then(|field| whole(&field, 1, LARGEST_PAGE)).unwrap_or(PAGE);
+    let [connect_timeout, operation_timeout] = timeouts(&section, "operation", [CONNECT, OPERATION]);
+    let binds = section.optional("bind");
+    let bind = match binds.clone() {
+        Some(field) => field.section().and_then(bind),
+        None => {
+            let hint =
+                Some("most directories, Active Directory among them, show an anonymous reader little or nothing".to_owned());
+            key.reader.warning(key.finding_at_key("no bind: the directory is read anonymously").hint(hint));
+            Some(ldap::Bind::Anonymous)
+        }
+    };
+    section.finish();
+    let urls = urls?;
+    let encrypted = |url: &url::Url| start_tls || url.scheme() == "ldaps";
+    if let (true, Some(field)) = (start_tls, &start_tls_field)
+        && urls.iter().any(|url| url.scheme() == "ldaps")
+    {
+        field.wrong("StartTLS is for ldap:// URLs; an ldaps:// connection is encrypted already");
+    }
+    if binds.is_some() && !allow_cleartext {
+        for (url, item) in urls.iter().zip(urls_field.iter().flat_map(Field::list)) {
+            if !encrypted(url) && !is_loopback(url) {
+                let finding = item.finding("the bind password would travel in clear text");
+                let hint = "use ldaps:// or start_tls: true, or allow_cleartext: true if you must".to_owned();
+                item.reader.problem(finding.hint(Some(hint)));
+            }
+        }
+    }
+    Some(ldap::Settings {
+        vendor,
+        start_tls,
+        ca_file,
+        allow_cleartext,
+        page_size: u32::try_from(page_size).unwrap_or(u32::MAX),
+        connect_timeout,
+        operation_timeout,
+        ..ldap::Settings::new(name, urls, bind?)
+    })
+}
+
+fn ldap_url(field: &Field<'_>) -> Option<url::Url> {
+    let url = url(field, &["ldaps", "ldap"])?;
+    if !matches!(url.path(), "" | "/") {
+        field.wrong("the URL must not hold a DN: base DNs stand in the channels");
+        return None;
+    }
+    Some(url)
+}
+
+fn bind(section: Section<'_>) -> Option<ldap::Bind> {
+    let name = section.required("dn").and_then(|field| bind_name(&field));
+    let password = section.required("password").and_then(|field| secret(&field));
+    section.finish_discreetly();
+    Some(ldap::Bind::Simple { dn: name?, password: password? })
+}
+
+/// A DN. Active Directory also takes a user principal name, `sync@example.com` (MS-ADTS 5.1.1.1.1).
+fn bind_name(field: &Field<'_>) -> Option<String> {
+    let written = text(field)?;
+    let is_principal = written.contains('@') && !written.contains(['=', ' ']);
+    if is_principal { Some(written.to_owned()) } else { dn(field).map(|dn| dn.as_str().to_owned()) }
+}

@@ -1,0 +1,269 @@
+//! What settings come of a configuration, and what draws a warning.
+
+use std::time::Duration;
+
+use super::surroundings::{SOUND, directory, parsed, spoilt, warned, write};
+use crate::config::reader::Reader;
+use crate::config::{Channel, KEYS, Mode, Settings};
+use crate::ldap::Bind;
+use crate::model::{Selection, Vendor};
+use crate::plan::{Existing, GroupRemoval, GroupRules, GroupScope, Limit, MappingChoice, Nesting, UserRemoval};
+use crate::scim::Auth;
+use crate::secret::Secret;
+
+const FULL: &str = r#"
+state_dir: state
+sources:
+  corp:
+    urls: ldap://dc1.example.com:3268
+    vendor: active_directory
+    start_tls: true
+    ca_file: ca.pem
+    bind: { dn: "cn=sync,dc=x", password: { file: secret } }
+    page_size: 100
+    timeouts: { connect: 1s, operation: 1m 30s }
+  lab:
+    urls: [ldap://localhost]
+    allow_cleartext: true
+targets:
+  cie:
+    preset: paloalto-cie
+    base_url: https://scim.example.com/v2
+    auth: { bearer: { env: PATH } }
+    ca_file: ca.pem
+    rate: { per_second: 2.5, burst: 3 }
+    timeouts: { connect: 2s, request: 3s }
+  lab:
+    base_url: http://127.0.0.1:8080
+    allow_cleartext: false
+channels:
+  chicago: &chicago
+    source: corp
+    target: cie
+    mode: preview
+    schedule: "30 2 * * *"
+    time_zone: Europe/Berlin
+    workers: 7
+    users: { base_dn: [dc=x, dc=y], filter: ["(a=1)", "(b=2)"], group_dn: [cn=g], nested: true }
+    groups: { base_dn: dc=z, filter: "(c=3)", group_dn: cn=h, nested: true, include_self: true, name: dn, nesting: keep }
+    mapping:
+      users: { preset: active_directory, rules: { userName: mail, title: title } }
+    provision_disabled: false
+    existing: link_only
+    removal: { users: delete, groups: { action: keep } }
+    guard:
+      window: 1d
+      users: { percent: 1.5, at_least: 1, at_most: 2 }
+      groups: { percent: 3, at_least: 4, at_most: 5 }
+      memberships: { percent: 6, at_least: 7, at_most: 8 }
+      per_group: { percent: 9, at_least: 10, at_most: 11 }
+      identity: { percent: 12, at_least: 13, at_most: 14 }
+  berlin:
+    <<: *chicago
+    mode: live
+    users: { base_dn: "dc=berlin" }
+  plain:
+    source: lab
+    target: lab
+    users: { base_dn: "dc=x" }
+    groups: {}
+"#;
+
+fn full() -> Settings {
+    let directory = directory();
+    parsed(directory.path(), FULL).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+fn channel<'a>(settings: &'a Settings, name: &str) -> &'a Channel {
+    settings.channels.iter().find(|channel| channel.name.as_str() == name).unwrap()
+}
+
+#[test]
+fn sources_are_read_with_all_their_keys() {
+    let settings = full();
+    let corp = &settings.sources["corp"];
+    assert_eq!(corp.urls[0].as_str(), "ldap://dc1.example.com:3268");
+    assert_eq!((corp.name.as_str(), corp.vendor, corp.start_tls), ("corp", Some(Vendor::ActiveDirectory), true));
+    assert!(corp.ca_file.as_ref().unwrap().is_absolute());
+    assert_eq!((corp.page_size, corp.connect_timeout), (100, Duration::from_secs(1)));
+    assert_eq!(corp.operation_timeout, Duration::from_secs(90));
+    let Bind::Simple { dn, password: Secret::File(path) } = &corp.bind else { panic!("a simple bind with a file") };
+    assert_eq!((dn.as_str(), path.file_name().unwrap().to_str()), ("cn=sync,dc=x", Some("secret")));
+    let lab = &settings.sources["lab"];
+    assert!(matches!(lab.bind, Bind::Anonymous) && lab.vendor.is_none() && !lab.start_tls && lab.allow_cleartext);
+    assert_eq!((lab.page_size, lab.connect_timeout.as_secs(), lab.operation_timeout.as_secs()), (500, 10, 60));
+}
+
+#[test]
+fn targets_are_read_with_all_their_keys() {
+    let settings = full();
+    let [(_, cie), (_, lab)] = settings.targets.iter().collect::<Vec<_>>()[..] else { panic!("two targets") };
+    assert_eq!((cie.name.as_str(), cie.base_url.as_str()), ("cie", "https://scim.example.com/v2"));
+    assert!(matches!(&cie.auth, Auth::Bearer(Secret::Env(name)) if name == "PATH"));
+    assert_eq!((cie.rate.per_second, cie.rate.burst), (2.5, 3));
+    assert_eq!((cie.connect_timeout.as_secs(), cie.request_timeout.as_secs()), (2, 3));
+    let generic = crate::scim::preset("generic").unwrap();
+    assert!(matches!(lab.auth, Auth::None) && lab.ca_file.is_none());
+    assert_eq!((lab.rate.per_second, lab.rate.burst), (generic.rate.per_second, generic.rate.burst));
+}
+
+#[test]
+fn channels_are_read_with_all_their_keys() {
+    let settings = full();
+    let names: Vec<&str> = settings.channels.iter().map(|channel| channel.name.as_str()).collect();
+    assert_eq!(names, ["chicago", "berlin", "plain"], "the file's order");
+    let chicago = channel(&settings, "chicago");
+    assert_eq!((chicago.source.as_str(), chicago.target.as_str(), chicago.mode), ("corp", "cie", Mode::Preview));
+    assert_eq!(chicago.schedule.as_ref().unwrap().to_string(), "30 2 * * * (Europe/Berlin)");
+    assert_eq!(chicago.workers, 7);
+    let dn = |text| crate::model::Dn::parse(text).unwrap();
+    let rules = &chicago.rules;
+    assert_eq!(
+        rules.users.selection,
+        Selection { base_dns: vec![dn("dc=x"), dn("dc=y")], filter: Some("(|(a=1)(b=2))".to_owned()) }
+    );
+    assert_eq!(rules.users.scope, GroupScope { group_dns: vec![dn("cn=g")], nested: true });
+    assert_eq!(
+        rules.groups,
+        Some(GroupRules {
+            selection: Selection { base_dns: vec![dn("dc=z")], filter: Some("(c=3)".to_owned()) },
+            scope: GroupScope { group_dns: vec![dn("cn=h")], nested: true },
+            include_self: true,
+            name: crate::model::AttributeName::new("dn"),
+            nesting: Nesting::Keep,
+        })
+    );
+    assert!(matches!(rules.mapping, MappingChoice::Fixed(_)));
+    assert!(!rules.provision_disabled);
+    assert_eq!((rules.existing, rules.user_removal), (Existing::LinkOnly, UserRemoval::Delete));
+    assert_eq!(rules.group_removal, GroupRemoval::Keep);
+    let guard = rules.guard;
+    let limit = |percent, at_least, at_most| Limit { percent, at_least, at_most: Some(at_most) };
+    assert_eq!(guard.window, Duration::from_secs(24 * 3600));
+    assert_eq!(
+        [guard.users, guard.groups, guard.memberships, guard.per_group, guard.identity],
+        [limit(1.5, 1, 2), limit(3.0, 4, 5), limit(6.0, 7, 8), limit(9.0, 10, 11), limit(12.0, 13, 14)]
+    );
+    let identity: Vec<&str> = rules.identity.iter().map(|path| path.as_str()).collect();
+    assert_eq!(identity, ["userName", "displayName"]);
+}
+
+#[test]
+fn what_is_left_out_has_its_default() {
+    let settings = full();
+    let plain = channel(&settings, "plain");
+    assert_eq!((plain.mode, plain.schedule.is_none()), (Mode::Live, true));
+    assert_eq!(plain.workers, crate::scim::preset("generic").unwrap().workers);
+    let rules = &plain.rules;
+    assert_eq!(rules.users.selection.filter, None);
+    assert_eq!(rules.users.scope, GroupScope { group_dns: Vec::new(), nested: false });
+    let groups = rules.groups.as_ref().unwrap();
+    assert_eq!(groups.selection, rules.users.selection, "the bases of the users");
+    assert_eq!((groups.name.as_str(), groups.nesting, groups.include_self), ("cn", Nesting::Flatten, false));
+    assert!(matches!(rules.mapping, MappingChoice::ByVendor { .. }) && rules.provision_disabled);
+    assert_eq!((rules.existing, rules.user_removal), (Existing::Overwrite, UserRemoval::Deactivate));
+    assert_eq!(rules.group_removal, GroupRemoval::Delete);
+    assert_eq!(rules.guard.users, Limit { percent: 2.0, at_least: 5, at_most: Some(100) });
+    assert_eq!(rules.guard.groups, Limit { percent: 2.0, at_least: 2, at_most: Some(10) });
+    assert_eq!(rules.guard.memberships, Limit { percent: 5.0, at_least: 20, at_most: Some(1000) });
+    assert_eq!(rules.guard.per_group, Limit { percent: 50.0, at_least: 10, at_most: None });
+    assert_eq!(rules.guard.identity, Limit { percent: 2.0, at_least: 5, at_most: None });
+    assert_eq!(rules.guard.window, Duration::from_secs(24 * 3600));
+}
+
+#[test]
+fn a_merged_channel_keeps_what_it_says_itself() {
+    let settings = full();
+    let berlin = channel(&settings, "berlin");
+    assert_eq!((berlin.mode, berlin.workers), (Mode::Live, 7));
+    assert_eq!(berlin.rules.users.scope.group_dns, Vec::new());
+}
+
+#[test]
+fn channels_know_all_that_share_their_target() {
+    let settings = full();
+    let known =
+        |name| channel(&settings, name).rules.channels_of_target.iter().map(|n| n.as_str().to_owned()).collect::<Vec<_>>();
+    assert_eq!(known("berlin"), ["chicago", "berlin"]);
+    assert_eq!(known("plain"), ["plain"]);
+}
+
+#[test]
+fn the_list_of_keys_is_what_is_read() {
+    let directory = directory();
+    let reader = Reader::new(directory.path());
+    let root = crate::config::tree::grow(FULL).unwrap();
+    crate::config::load::settings(&reader, &root).unwrap();
+    let mut listed: Vec<String> = KEYS.iter().map(|key| (*key).to_owned()).collect();
+    listed.sort();
+    assert_eq!(reader.asked(), listed);
+}
+
+#[test]
+fn a_file_is_loaded_and_its_relative_paths_start_at_it() {
+    let directory = directory();
+    write(directory.path(), "c.yaml", SOUND, 0o644);
+    let settings = crate::config::load(&directory.path().join("c.yaml")).ok().unwrap();
+    assert_eq!(settings.state_dir, directory.path().join("state"));
+}
+
+#[test]
+fn what_works_and_is_still_worth_a_look_is_warned_of() {
+    let directory = directory();
+    let second = |rest: &str| format!("  boston: {{ source: corp, target: cie, schedule: '@daily', {rest} }}\n");
+    for (changes, appended, expected) in [
+        (vec![], String::new(), vec![]),
+        (
+            vec![("    schedule: \"*/5 * * * *\"\n", "")],
+            String::new(),
+            vec![
+                "c.yaml:12:3: channels.chicago: no schedule: this channel runs only by hand [schedule: \"*/5 * * * *\" runs it every five minutes]",
+            ],
+        ),
+        (
+            vec![("    bind: { dn: \"cn=sync,dc=x\", password: { file: secret } }\n", "")],
+            String::new(),
+            vec![
+                "c.yaml:3:3: sources.corp: no bind: the directory is read anonymously [most directories, Active Directory among them, show an anonymous reader little or nothing]",
+            ],
+        ),
+        (
+            vec![("    auth: { bearer: { file: secret } }\n", "")],
+            String::new(),
+            vec!["c.yaml:7:3: targets.cie: no auth: requests go out without credentials"],
+        ),
+        (
+            vec![("base_dn: \"dc=x\" }", "base_dn: \"dc=x\", nested: true }")],
+            String::new(),
+            vec!["c.yaml:16:31: channels.chicago.users.nested: has no effect without group_dn"],
+        ),
+        (
+            vec![("window: 24h", "per_group: { percent: 100 }")],
+            String::new(),
+            vec![
+                "c.yaml:20:7: channels.chicago.guard.per_group: 100 percent and no at_most: this guard never trips [set at_most, or a lower percent]",
+            ],
+        ),
+        (
+            vec![("window: 24h", "users: { at_least: 200 }")],
+            String::new(),
+            vec!["c.yaml:20:7: channels.chicago.guard.users: at_least is above at_most: at_most wins"],
+        ),
+        (
+            vec![("targets:", "  spare: { urls: ldap://localhost, bind: { dn: cn=a, password: { file: secret } } }\ntargets:")],
+            String::new(),
+            vec!["c.yaml:6:3: sources.spare: no channel uses this source"],
+        ),
+        (
+            vec![],
+            second("users: { base_dn: 'ou=b,dc=x' }"),
+            vec![
+                "c.yaml:21:3: channels.boston: reads users that the channel chicago provisions to cie as well [allowed: chicago stands first, so it decides their attributes]",
+            ],
+        ),
+        (vec![], second("users: { base_dn: dc=y }"), vec![]),
+        (vec![], second("users: { base_dn: dc=x, filter: '(a=b)' }"), vec![]),
+    ] {
+        assert_eq!(warned(directory.path(), &(spoilt(&changes) + &appended)), expected, "{changes:?}{appended}");
+    }
+}

@@ -1,0 +1,6 @@
+//! Tests of the whole way from text to settings.
+
+mod accepted;
+mod refused;
+mod secrets;
+mod surroundings;

@@ -1,0 +1,71 @@
+//! Makes an [`Entry`] of what the server sent.
+
+use crate::model::{AttributeName, Dn, Entry, EntryId, ResourceType, Status};
+
+use super::members::member_dns;
+use super::raw_entry::RawEntry;
+use super::vendor::Facts;
+
+/// The attributes to ask for: the given ones and what we need ourselves, each once.
+pub fn attributes(facts: &Facts, resource_type: ResourceType, wanted: &[AttributeName]) -> Vec<String> {
+    let own: Vec<&str> = match resource_type {
+        ResourceType::User => facts.status_attributes.to_vec(),
+        ResourceType::Group => facts.member_attributes.iter().copied().chain(["objectClass"]).collect(),
+    };
+    let mut names: Vec<AttributeName> =
+        std::iter::once(facts.id_attribute).chain(own).map(AttributeName::new).chain(wanted.iter().cloned()).collect();
+    names.sort();
+    names.dedup();
+    names.iter().map(|name| name.as_str().to_owned()).collect()
+}
+
+/// The user, or a sentence on why it is none.
+pub fn user(mut raw: RawEntry, facts: &Facts, wanted: &[AttributeName]) -> Result<Entry, String> {
+    let (id, dn) = identity(&raw, facts)?;
+    let status = (facts.status)(&raw);
+    let attributes = wanted_of(&mut raw, wanted);
+    Ok(Entry { id, dn, resource_type: ResourceType::User, selected: true, status, members: None, attributes })
+}
+
+/// The group, or a sentence on why it is none. Its members are `None` if `unreadable`.
+pub fn group(mut raw: RawEntry, facts: &Facts, wanted: &[AttributeName], unreadable: bool) -> Result<Entry, String> {
+    let (id, dn) = identity(&raw, facts)?;
+    let mut members = Vec::new();
+    for name in facts.member_attributes {
+        let (dns, ignored) = member_dns(&raw.take(&AttributeName::new(name)));
+        if ignored > 0 {
+            tracing::debug!(group = %dn, ignored, "member values that are no DN are ignored");
+        }
+        members.extend(dns);
+    }
+    let members = if unreadable { None } else { Some(members) };
+    let attributes = wanted_of(&mut raw, wanted);
+    Ok(Entry { id, dn, resource_type: ResourceType::Group, selected: false, status: Status::Enabled, members, attributes })
+}
+
+/// True if the entry's classes or its members say that it is a group.
+pub fn is_group(raw: &RawEntry, facts: &Facts) -> bool {
+    raw.has_class_like("group") || facts.member_attributes.iter().any(|name| !raw.values(name).is_empty())
+}
+
+fn identity(raw: &RawEntry, facts: &Facts) -> Result<(EntryId, Dn), String> {
+    let dn = Dn::parse(&raw.dn).map_err(|error| format!("an entry was left out because its DN cannot be read: {error}"))?;
+    let id = facts.id_form.entry_id(raw.values(facts.id_attribute)).ok_or_else(|| {
+        format!("{dn} was left out because its {} is missing, not readable to us or not valid", facts.id_attribute)
+    })?;
+    Ok((id, dn))
+}
+
+fn wanted_of(
+    raw: &mut RawEntry,
+    wanted: &[AttributeName],
+) -> std::collections::BTreeMap<AttributeName, Vec<crate::model::AttributeValue>> {
+    let taken = wanted.iter().map(|name| (name.clone(), raw.take(name)));
+    let mut attributes = std::collections::BTreeMap::new();
+    for (name, values) in taken {
+        if !values.is_empty() {
+            attributes.insert(name, values);
+        }
+    }
+    attributes
+}

@@ -1,0 +1,184 @@
+//! A look at the directory for the `check` command: what it is, and what would surprise.
+
+use std::collections::BTreeSet;
+
+use ldap3::Scope;
+
+use crate::cycle::SourceError;
+use crate::model::{AttributeName, Dn, ResourceType, Selection, Status, Vendor, Wanted};
+
+use super::causes::Causes;
+use super::decode;
+use super::raw_entry::RawEntry;
+use super::reading::outermost;
+use super::search::{Item, Query};
+use super::session::Session;
+
+/// What was seen. Counts are of a sample: a page at most of each kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probe {
+    /// What kind of directory it is.
+    pub vendor: Vendor,
+    /// The server that was used.
+    pub url: String,
+    /// True if the connection was encrypted.
+    pub encrypted: bool,
+    /// Suffixes that the server holds, as far as it tells.
+    pub naming_contexts: Vec<String>,
+    /// Users in the sample.
+    pub users: usize,
+    /// Groups in the sample.
+    pub groups: usize,
+    /// Entries of a page: a sample of this size is probably not everything.
+    pub page_size: usize,
+    /// Users of the sample that are computers.
+    pub computers: usize,
+    /// Users of the sample whose status could not be told.
+    pub status_unknown: usize,
+    /// Attributes asked for that no user of the sample had.
+    pub absent_user_attributes: Vec<AttributeName>,
+    /// Attributes asked for that no group of the sample had.
+    pub absent_group_attributes: Vec<AttributeName>,
+    /// What the admin should know, in sentences.
+    pub warnings: Vec<String>,
+}
+
+/// Looks.
+pub async fn look(session: &Session, wanted: &Wanted) -> Result<Probe, SourceError> {
+    let facts = session.facts;
+    let mut warnings = Causes::default();
+    let user_filter = wanted.users.filter.as_deref().unwrap_or(facts.user_filter);
+    let mut user_attributes = decode::attributes(facts, ResourceType::User, &wanted.user_attributes);
+    user_attributes.push("objectClass".to_owned());
+    let users = sample(session, &wanted.users, user_filter, user_attributes, &mut warnings).await?;
+    let groups = match &wanted.groups {
+        None => Vec::new(),
+        Some(selection) => {
+            let filter = selection.filter.as_deref().unwrap_or(facts.group_filter);
+            let attributes = decode::attributes(facts, ResourceType::Group, &wanted.group_attributes);
+            sample(session, selection, filter, attributes, &mut warnings).await?
+        }
+    };
+    let computers = users.iter().filter(|user| user.has_class_like("computer")).count();
+    let status_unknown = users.iter().filter(|user| (facts.status)(user) == Status::Unknown).count();
+    let absent_user_attributes = absent(&users, &wanted.user_attributes);
+    let absent_group_attributes = absent(&groups, &wanted.group_attributes);
+
+    if !session.encrypted {
+        warnings.add("The connection is not encrypted.".to_owned());
+    }
+    if users.is_empty() {
+        warnings.add(format!("No user matches {user_filter}: wrong base or filter, or no right to read."));
+    }
+    if computers > 0 {
+        warnings.add(format!("{computers} of the users are computers: is the filter too wide?"));
+    }
+    if status_unknown > 0 {
+        let names = facts.status_attributes.join(", ");
+        warnings.add(format!("{status_unknown} users came without {names}, so nobody knows whether they are disabled: grant the bind account the right to read it."));
+    }
+    for (kind, names, seen) in [("user", &absent_user_attributes, users.len()), ("group", &absent_group_attributes, groups.len())]
+    {
+        if seen > 0 {
+            for name in names {
+                warnings.add(format!("No {kind} of the {seen} looked at has {name}: not used, or no right to read it."));
+            }
+        }
+    }
+    for raw in users.iter().chain(&groups) {
+        if facts.id_form.entry_id(raw.values(facts.id_attribute)).is_none() {
+            warnings.add(format!("Entries come without {}, their lasting id: grant the right to read it.", facts.id_attribute));
+        }
+    }
+    for dn in &wanted.scope_groups {
+        scope_group(session, dn, &mut warnings).await?;
+    }
+    Ok(Probe {
+        vendor: facts.vendor,
+        url: session.url.to_string(),
+        encrypted: session.encrypted,
+        naming_contexts: session.root.naming_contexts.clone(),
+        users: users.len(),
+        groups: groups.len(),
+        page_size: usize::try_from(session.page_size()).unwrap_or(usize::MAX),
+        computers,
+        status_unknown,
+        absent_user_attributes,
+        absent_group_attributes,
+        warnings: warnings.sentences(),
+    })
+}
+
+/// Up to a page of the entries that are selected.
+async fn sample(
+    session: &Session,
+    selection: &Selection,
+    filter: &str,
+    attributes: Vec<String>,
+    warnings: &mut Causes,
+) -> Result<Vec<RawEntry>, SourceError> {
+    let most = usize::try_from(session.page_size()).unwrap_or(usize::MAX);
+    let mut all = Vec::new();
+    for base in outermost(&selection.base_dns) {
+        let query = Query {
+            base: base.as_str().to_owned(),
+            scope: Scope::Subtree,
+            filter: filter.to_owned(),
+            attributes: attributes.clone(),
+        };
+        let mut search = session.sample(query);
+        while let Some(item) = search.next().await {
+            match item {
+                Item::Entry(raw) if all.len() < most => all.push(raw),
+                Item::Entry(_) | Item::Undecodable | Item::Reference(_) => {}
+            }
+        }
+        if let Err(error) = search.finish().await {
+            if error.ends_session() {
+                return Err(SourceError::Failed { url: session.url.to_string(), message: error.to_string() });
+            }
+            warnings.add(format!("{base} cannot be searched: {error}."));
+        }
+    }
+    Ok(all)
+}
+
+/// Warns if a group that decides scope is not there, is none, or shows no members.
+async fn scope_group(session: &Session, dn: &Dn, warnings: &mut Causes) -> Result<(), SourceError> {
+    let attributes = decode::attributes(session.facts, ResourceType::Group, &[]);
+    let filter = "(objectClass=*)".to_owned();
+    let mut search = session.search(Query { base: dn.as_str().to_owned(), scope: Scope::Base, filter, attributes });
+    let mut found = None;
+    while let Some(item) = search.next().await {
+        if let Item::Entry(raw) = item {
+            found = Some(raw);
+        }
+    }
+    match search.finish().await {
+        Err(error) if error.ends_session() => {
+            return Err(SourceError::Failed { url: session.url.to_string(), message: error.to_string() });
+        }
+        Err(error) if !error.is_no_such_object() => {
+            warnings.add(format!("The group {dn}, which decides scope, cannot be read: {error}."));
+            return Ok(());
+        }
+        Ok(()) | Err(_) => {}
+    }
+    match found {
+        None => warnings.add(format!("The group {dn}, which decides scope, does not exist or may not be seen.")),
+        Some(raw) if !decode::is_group(&raw, session.facts) => {
+            warnings.add(format!("{dn}, which decides scope, is not a group."));
+        }
+        Some(raw) if session.facts.member_attributes.iter().all(|name| raw.values(name).is_empty()) => {
+            warnings.add(format!("The group {dn}, which decides scope, has no members that we can see."));
+        }
+        Some(_) => {}
+    }
+    Ok(())
+}
+
+/// The names that no entry has a value for.
+fn absent(entries: &[RawEntry], wanted: &[AttributeName]) -> Vec<AttributeName> {
+    let wanted: BTreeSet<&AttributeName> = wanted.iter().collect();
+    wanted.into_iter().filter(|name| entries.iter().all(|raw| raw.values(name.as_str()).is_empty())).cloned().collect()
+}

@@ -1,0 +1,167 @@
+//! An entry as the server sent it: octets, decoded without trust.
+
+use std::collections::BTreeMap;
+
+use ldap3::ResultEntry;
+use ldap3::asn1::{PL, StructureTag};
+
+use crate::model::{AttributeName, AttributeValue};
+
+/// An entry's DN as written, and its attributes without options.
+///
+/// Values under an option are kept apart from the plain attribute and dropped (`;lang-de`), except where the
+/// option says how the same values travel: `;binary`, and `;range=` (MS-ADTS §3.1.1.3.1.3.3).
+#[derive(Debug, Clone)]
+pub struct RawEntry {
+    /// The DN as the server wrote it.
+    pub dn: String,
+    attributes: BTreeMap<AttributeName, Vec<AttributeValue>>,
+    ranges: BTreeMap<AttributeName, Range>,
+}
+
+/// Part of an attribute's values: the position of the first, and of the last unless the values end here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Range {
+    /// Position of the first value, from 0.
+    pub first: u64,
+    /// Position of the last value; `None` if no more follow.
+    pub last: Option<u64>,
+}
+
+impl RawEntry {
+    /// An entry without attributes.
+    pub fn empty(dn: &str) -> Self {
+        Self { dn: dn.to_owned(), attributes: BTreeMap::new(), ranges: BTreeMap::new() }
+    }
+
+    /// Decodes a search result entry; `None` if it is not one or its DN is not UTF-8.
+    pub fn decode(item: ResultEntry) -> Option<Self> {
+        let mut parts = constructed(item.0)?.into_iter();
+        let mut entry = Self::empty(&String::from_utf8(primitive(parts.next()?)?).ok()?);
+        for attribute in constructed(parts.next()?)? {
+            let mut parts = constructed(attribute)?.into_iter();
+            let name = String::from_utf8(primitive(parts.next()?)?).ok();
+            let values = constructed(parts.next()?)?.into_iter().map(primitive).collect::<Option<Vec<_>>>()?;
+            if let Some(name) = name {
+                entry.add(&name, values);
+            }
+        }
+        Some(entry)
+    }
+
+    /// Adds values under a name as a server writes it, options and all.
+    pub fn add(&mut self, written: &str, values: Vec<Vec<u8>>) {
+        let name = AttributeName::new(written);
+        for option in written.split(';').skip(1) {
+            match Range::parse(option) {
+                Some(range) => {
+                    self.ranges.insert(name.clone(), range);
+                }
+                None if option.eq_ignore_ascii_case("binary") => {}
+                None => return,
+            }
+        }
+        self.attributes.entry(name).or_default().extend(values.into_iter().map(AttributeValue::new));
+    }
+
+    /// The values of an attribute; none if it is absent.
+    pub fn values(&self, name: &str) -> &[AttributeValue] {
+        self.attributes.get(&AttributeName::new(name)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Takes the values of an attribute out.
+    pub fn take(&mut self, name: &AttributeName) -> Vec<AttributeValue> {
+        self.attributes.remove(name).unwrap_or_default()
+    }
+
+    /// The range that the values of an attribute are, if the server said so.
+    pub fn range(&self, name: &AttributeName) -> Option<Range> {
+        self.ranges.get(name).copied()
+    }
+
+    /// Attributes of which more values follow, and the position of the first of those.
+    pub fn unfinished(&self) -> Vec<(AttributeName, u64)> {
+        let next = |range: &Range| range.last.map(|last| last.saturating_add(1));
+        self.ranges.iter().filter_map(|(name, range)| Some((name.clone(), next(range)?))).collect()
+    }
+
+    /// Appends further values of an attribute and notes that its range is complete.
+    pub fn complete(&mut self, name: &AttributeName, values: Vec<AttributeValue>) {
+        self.attributes.entry(name.clone()).or_default().extend(values);
+        self.ranges.remove(name);
+    }
+
+    /// True if an object class holds `word`, whatever the case.
+    pub fn has_class_like(&self, word: &str) -> bool {
+        self.values("objectClass").iter().filter_map(AttributeValue::text).any(|class| class.to_ascii_lowercase().contains(word))
+    }
+}
+
+impl Range {
+    /// `range=0-1499`, `range=1500-*`.
+    fn parse(option: &str) -> Option<Self> {
+        let (word, range) = option.split_once('=')?;
+        let (first, last) = range.split_once('-')?;
+        let last = if last == "*" { None } else { Some(last.parse().ok()?) };
+        word.eq_ignore_ascii_case("range").then_some(Self { first: first.parse().ok()?, last })
+    }
+}
+
+/// The strings of a search result reference that are text.
+pub fn reference_urls(item: ResultEntry) -> Vec<String> {
+    let strings = constructed(item.0).unwrap_or_default();
+    strings.into_iter().filter_map(primitive).filter_map(|octets| String::from_utf8(octets).ok()).collect()
+}
+
+fn constructed(tag: StructureTag) -> Option<Vec<StructureTag>> {
+    match tag.payload {
+        PL::C(parts) => Some(parts),
+        PL::P(_) => None,
+    }
+}
+
+fn primitive(tag: StructureTag) -> Option<Vec<u8>> {
+    match tag.payload {
+        PL::P(octets) => Some(octets),
+        PL::C(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(attributes: &[(&str, &[&str])]) -> RawEntry {
+        let mut entry = RawEntry::empty("cn=x");
+        for (name, values) in attributes {
+            entry.add(name, values.iter().map(|value| value.as_bytes().to_vec()).collect());
+        }
+        entry
+    }
+
+    fn texts(entry: &RawEntry, name: &str) -> Vec<String> {
+        entry.values(name).iter().map(|value| value.text().unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn names_have_no_case_and_repeated_attributes_are_joined() {
+        let entry = entry(&[("Mail", &["a"]), ("mail", &["b"])]);
+        assert_eq!(texts(&entry, "MAIL"), ["a", "b"]);
+    }
+
+    #[test]
+    fn values_in_another_language_are_not_the_plain_attribute() {
+        let entry = entry(&[("cn;lang-ja", &["x"]), ("cn", &["y"]), ("photo;binary", &["z"])]);
+        assert_eq!((texts(&entry, "cn"), texts(&entry, "photo")), (vec!["y".to_owned()], vec!["z".to_owned()]));
+        assert!(texts(&self::entry(&[("cn;lang-ja", &["x"])]), "cn").is_empty());
+    }
+
+    #[test]
+    fn a_range_is_noticed_beside_the_empty_plain_attribute() {
+        let entry = entry(&[("member", &[]), ("member;range=0-1", &["a", "b"]), ("cn", &["x"])]);
+        assert_eq!(texts(&entry, "member"), ["a", "b"]);
+        assert_eq!(entry.unfinished(), [(AttributeName::new("member"), 2)]);
+        assert!(self::entry(&[("member;range=0-*", &["a"])]).unfinished().is_empty());
+        assert!(texts(&self::entry(&[("member;range=junk", &["a"])]), "member").is_empty());
+    }
+}

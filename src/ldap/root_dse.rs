@@ -1,0 +1,83 @@
+//! What the root DSE tells of a server, and the names of result codes.
+
+use crate::model::AttributeValue;
+
+use super::raw_entry::RawEntry;
+
+/// Attributes asked for, by name since most are operational.
+pub const ATTRIBUTES: [&str; 6] =
+    ["objectClass", "vendorName", "vendorVersion", "supportedCapabilities", "supportedControl", "namingContexts"];
+
+/// The facts of the root DSE that matter to us. Empty if it may not be read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RootDse {
+    /// `objectClass`
+    pub object_classes: Vec<String>,
+    /// `vendorName`
+    pub vendor_name: String,
+    /// `vendorVersion`
+    pub vendor_version: String,
+    /// `supportedCapabilities`
+    pub capabilities: Vec<String>,
+    /// `supportedControl`
+    pub controls: Vec<String>,
+    /// `namingContexts`
+    pub naming_contexts: Vec<String>,
+}
+
+impl From<&RawEntry> for RootDse {
+    fn from(entry: &RawEntry) -> Self {
+        let texts = |name| entry.values(name).iter().filter_map(AttributeValue::text).map(str::to_owned).collect::<Vec<_>>();
+        let text = |name| texts(name).into_iter().next().unwrap_or_default();
+        Self {
+            object_classes: texts("objectClass"),
+            vendor_name: text("vendorName"),
+            vendor_version: text("vendorVersion"),
+            capabilities: texts("supportedCapabilities"),
+            controls: texts("supportedControl"),
+            naming_contexts: texts("namingContexts"),
+        }
+    }
+}
+
+/// A result code with its name (RFC 4511 appendix A), as `sizeLimitExceeded (4)`.
+pub fn result_name(code: u32) -> String {
+    let name = match code {
+        0 => "success",
+        1 => "operationsError",
+        2 => "protocolError",
+        3 => "timeLimitExceeded",
+        4 => "sizeLimitExceeded",
+        7 => "authMethodNotSupported",
+        8 => "strongerAuthRequired",
+        10 => "referral",
+        11 => "adminLimitExceeded",
+        12 => "unavailableCriticalExtension",
+        13 => "confidentialityRequired",
+        16 => "noSuchAttribute",
+        17 => "undefinedAttributeType",
+        18 => "inappropriateMatching",
+        19 => "constraintViolation",
+        21 => "invalidAttributeSyntax",
+        32 => "noSuchObject",
+        33 => "aliasProblem",
+        34 => "invalidDNSyntax",
+        36 => "aliasDereferencingProblem",
+        48 => "inappropriateAuthentication",
+        49 => "invalidCredentials",
+        50 => "insufficientAccessRights",
+        51 => "busy",
+        52 => "unavailable",
+        53 => "unwillingToPerform",
+        54 => "loopDetect",
+        71 => "affectsMultipleDSAs",
+        80 => "other",
+        _ => "result code",
+    };
+    format!("{name} ({code})")
+}
+
+/// A server's words, fit for one line: no control characters, at most 200 characters.
+pub fn words(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect::<String>().trim().to_owned()
+}

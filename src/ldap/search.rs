@@ -1,0 +1,266 @@
+//! One search, page by page, driven in a task of its own: a caller that stops listening, or that is
+//! dropped between two entries, leaves nothing half done, and a panic in the LDAP library ends the search only.
+
+use std::time::Duration;
+
+use ldap3::controls::RawControl;
+use ldap3::{Ldap, LdapError, LdapResult, ResultEntry, Scope};
+use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::credit::Credit;
+use super::ending::Ending;
+use super::paging;
+use super::raw_entry::{RawEntry, reference_urls};
+use super::root_dse::{result_name, words};
+
+/// Keeps Active Directory from naming its other partitions (MS-ADTS §3.1.1.3.4.1.4).
+const DOMAIN_SCOPE: &str = "1.2.840.113556.1.4.1339";
+
+/// Pages without an entry that are accepted in a row. Active Directory sends a few when a page runs into its
+/// time limit.
+const EMPTY_PAGES: u32 = 200;
+
+/// Items between the task and its reader.
+const IN_FLIGHT: usize = 64;
+
+/// What is searched.
+#[derive(Debug, Clone)]
+pub struct Query {
+    /// Base DN as written.
+    pub base: String,
+    /// Base object or subtree.
+    pub scope: Scope,
+    /// RFC 4515 text.
+    pub filter: String,
+    /// Attributes asked for.
+    pub attributes: Vec<String>,
+}
+
+/// Whether answers come in pages, and whether the server must refuse if it cannot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Paging {
+    /// The server says that it knows the control.
+    Critical,
+    /// The server does not say what it knows.
+    Hopeful,
+    /// The server says that it does not know the control.
+    Off,
+}
+
+/// How the searches of a session are made.
+#[derive(Debug, Clone, Copy)]
+pub struct Manner {
+    /// Pages.
+    pub paging: Paging,
+    /// Entries in a page.
+    pub page_size: u32,
+    /// Longest wait for a reply.
+    pub reply_limit: Duration,
+    /// Send the domain scope control.
+    pub domain_scope: bool,
+    /// Stop after the first page, or after this many entries where there are no pages: a sample.
+    pub first_page_only: bool,
+}
+
+/// What a search brings.
+#[derive(Debug)]
+pub enum Item {
+    /// An entry.
+    Entry(RawEntry),
+    /// An entry whose DN is not UTF-8.
+    Undecodable,
+    /// A reference to where the search would go on; nothing is followed.
+    Reference(Vec<String>),
+}
+
+/// Why a search did not run to its end.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum SearchError {
+    /// The server's result was not success.
+    #[error("{}{}", result_name(*.code), .text)]
+    Result {
+        /// Result code.
+        code: u32,
+        /// The server's words, led in, or nothing.
+        text: String,
+    },
+    /// No reply in time.
+    #[error("no reply within {0:?}")]
+    Silence(Duration),
+    /// The connection is gone.
+    #[error("{0}")]
+    Lost(String),
+    /// The pages make no sense.
+    #[error("{0}")]
+    Pages(&'static str),
+}
+
+impl SearchError {
+    /// True if nothing further can be asked on this connection.
+    pub fn ends_session(&self) -> bool {
+        match self {
+            Self::Result { .. } | Self::Pages(_) => false,
+            Self::Silence(_) | Self::Lost(_) => true,
+        }
+    }
+
+    /// True if the base of the search does not exist, or may not be seen.
+    pub fn is_no_such_object(&self) -> bool {
+        matches!(self, Self::Result { code: 32, .. })
+    }
+}
+
+/// A search under way. Take items until there are none, then [`finish`](Self::finish) to learn whether that was all.
+#[derive(Debug)]
+pub struct Search {
+    items: mpsc::Receiver<Item>,
+    task: AbortOnDropHandle<Result<(), SearchError>>,
+    ending: Ending,
+}
+
+impl Search {
+    /// Starts a search on a connection.
+    pub fn start(ldap: Ldap, query: Query, manner: Manner, credit: Credit, ending: Ending) -> Self {
+        let (sender, items) = mpsc::channel(IN_FLIGHT);
+        let pages = Pages { ldap, query, manner, credit, ending: ending.clone(), sender };
+        Self { items, task: AbortOnDropHandle::new(tokio::spawn(pages.drive())), ending }
+    }
+
+    /// The next item; `None` when no more come, for whatever reason.
+    pub async fn next(&mut self) -> Option<Item> {
+        self.items.recv().await
+    }
+
+    /// Whether everything came.
+    pub async fn finish(self) -> Result<(), SearchError> {
+        drop(self.items);
+        self.task.await.unwrap_or_else(|_| {
+            let why = self.ending.why().unwrap_or("the LDAP library failed on an answer");
+            Err(SearchError::Lost(why.to_owned()))
+        })
+    }
+}
+
+struct Pages {
+    ldap: Ldap,
+    query: Query,
+    manner: Manner,
+    credit: Credit,
+    ending: Ending,
+    sender: mpsc::Sender<Item>,
+}
+
+/// A page that came to its end with a result from the server.
+struct Page {
+    entries: u32,
+    result: LdapResult,
+}
+
+impl Pages {
+    async fn drive(mut self) -> Result<(), SearchError> {
+        let mut cookie = Vec::new();
+        let mut size = self.manner.page_size.max(1);
+        let mut empty_pages = 0;
+        loop {
+            let page = self.page(size, &cookie).await?;
+            if page.is_size_refused() && cookie.is_empty() && size > 1 {
+                size = size.div_ceil(2);
+                tracing::debug!(size, "the server refuses the page size; a smaller one is tried");
+                continue;
+            }
+            let sampled = self.manner.first_page_only;
+            match page.result.rc {
+                0 => {}
+                4 if sampled => return Ok(()),
+                code => return Err(SearchError::Result { code, text: led_in(&page.result.text) }),
+            }
+            if sampled || self.sender.is_closed() {
+                return Ok(());
+            }
+            cookie = match (page.answer(), self.manner.paging) {
+                (Some(value), Paging::Critical | Paging::Hopeful) => {
+                    paging::cookie(value).ok_or(SearchError::Pages("the server's paging control cannot be read"))?
+                }
+                (None, Paging::Critical | Paging::Hopeful) if page.entries == size => {
+                    return Err(SearchError::Pages("a full page came without word on whether more follow"));
+                }
+                (None, Paging::Critical | Paging::Hopeful) | (_, Paging::Off) => Vec::new(),
+            };
+            if cookie.is_empty() {
+                return Ok(());
+            }
+            empty_pages = if page.entries == 0 { empty_pages + 1 } else { 0 };
+            if empty_pages > EMPTY_PAGES {
+                return Err(SearchError::Pages("the server sends one empty page after another"));
+            }
+        }
+    }
+
+    async fn page(&mut self, size: u32, cookie: &[u8]) -> Result<Page, SearchError> {
+        let mut options = ldap3::SearchOptions::new();
+        if self.manner.first_page_only && self.manner.paging == Paging::Off {
+            options = options.sizelimit(i32::try_from(size).unwrap_or(i32::MAX));
+        }
+        let controls = self.controls(size, cookie);
+        self.ldap.with_search_options(options).with_controls(controls).with_timeout(self.manner.reply_limit);
+        let query = self.query.clone();
+        let stream = self.ldap.streaming_search(&query.base, query.scope, &query.filter, query.attributes).await;
+        let mut stream = stream.map_err(|error| self.failure(error))?;
+        let mut entries = 0u32;
+        while let Some(item) = stream.next().await.map_err(|error| self.failure(error))? {
+            self.credit.give_back();
+            let item = decode(item);
+            entries += u32::from(!matches!(item, Item::Reference(_)));
+            if self.sender.send(item).await.is_err() {
+                return Err(SearchError::Lost("the reading was stopped".to_owned()));
+            }
+        }
+        Ok(Page { entries, result: stream.finish().await })
+    }
+
+    fn controls(&self, size: u32, cookie: &[u8]) -> Vec<RawControl> {
+        let paged = |crit| RawControl { ctype: paging::PAGED_RESULTS.to_owned(), crit, val: Some(paging::request(size, cookie)) };
+        let paged = match self.manner.paging {
+            Paging::Critical => Some(paged(true)),
+            Paging::Hopeful => Some(paged(false)),
+            Paging::Off => None,
+        };
+        let scope = RawControl { ctype: DOMAIN_SCOPE.to_owned(), crit: false, val: None };
+        paged.into_iter().chain(self.manner.domain_scope.then_some(scope)).collect()
+    }
+
+    fn failure(&self, error: LdapError) -> SearchError {
+        match error {
+            LdapError::Timeout { .. } => SearchError::Silence(self.manner.reply_limit),
+            other => {
+                SearchError::Lost(self.ending.why().map_or_else(|| format!("the connection was lost: {other}"), str::to_owned))
+            }
+        }
+    }
+}
+
+impl Page {
+    /// OpenLDAP refuses pages above `size.pr` with adminLimitExceeded and these words; other limits have the same code.
+    fn is_size_refused(&self) -> bool {
+        self.result.rc == 11 && self.entries == 0 && self.result.text.to_ascii_lowercase().contains("page size")
+    }
+
+    /// The value of the paging control in the answer.
+    fn answer(&self) -> Option<&[u8]> {
+        let control = self.result.ctrls.iter().find(|control| control.1.ctype == paging::PAGED_RESULTS)?;
+        Some(control.1.val.as_deref().unwrap_or_default())
+    }
+}
+
+fn decode(item: ResultEntry) -> Item {
+    if item.is_ref() {
+        return Item::Reference(reference_urls(item));
+    }
+    RawEntry::decode(item).map_or(Item::Undecodable, Item::Entry)
+}
+
+fn led_in(text: &str) -> String {
+    let text = words(text);
+    if text.is_empty() { text } else { format!(": {text}") }
+}

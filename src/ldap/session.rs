@@ -1,0 +1,222 @@
+//! A bound connection to one server, opened from the list of URLs.
+
+use std::net::SocketAddr;
+use std::os::unix::net::UnixStream as StdUnixStream;
+use std::time::Duration;
+
+use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, LdapError, Scope, StdStream};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::UnixStream;
+use tokio_util::task::AbortOnDropHandle;
+use url::Url;
+
+use crate::model::Vendor;
+
+use super::credit::Credit;
+use super::ending::Ending;
+use super::root_dse::{self, RootDse, result_name, words};
+use super::search::{Item, Manner, Paging, Query, Search, SearchError};
+use super::settings::{Bind, Settings};
+use super::vendor::{self, Facts};
+use super::{guard, paging, socket, starttls, tls};
+
+/// Longest wait for the goodbye to leave.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// Why a server could not be used.
+#[derive(Debug)]
+pub enum OpenError {
+    /// It does not want us: asking another server would count as another wrong guess.
+    Refused {
+        /// Result code.
+        code: u32,
+        /// Its name and the server's words.
+        message: String,
+    },
+    /// Another server may do better.
+    Unusable(String),
+}
+
+/// A connection that is bound and knows what it talks to. Ends when it is dropped.
+pub struct Session {
+    /// The server.
+    pub url: Url,
+    /// True if the connection is encrypted.
+    pub encrypted: bool,
+    /// What the server tells of itself.
+    pub root: RootDse,
+    /// What we know of its kind.
+    pub facts: &'static Facts,
+    manner: Manner,
+    ldap: Ldap,
+    credit: Credit,
+    ending: Ending,
+    guard: AbortOnDropHandle<()>,
+    _driver: AbortOnDropHandle<()>,
+}
+
+impl Session {
+    /// Connects, switches to TLS if asked, binds, and reads the root DSE.
+    pub async fn open(settings: &Settings, url: &Url, password: Option<&SecretString>) -> Result<Self, OpenError> {
+        let ending = Ending::default();
+        let credit = Credit::new();
+        let (inner, outer) = socket_pair().map_err(OpenError::Unusable)?;
+        let (stream, encrypted) = connect(settings, url, password.is_some()).await.map_err(OpenError::Unusable)?;
+        let guard = tokio::spawn(guard::stand(stream, outer, credit.clone(), ending.clone()));
+        let guard = AbortOnDropHandle::new(guard);
+        let library = LdapConnSettings::new().set_std_stream(StdStream::Unix(inner));
+        let (connection, ldap) = LdapConnAsync::with_settings(library, "ldapi:///")
+            .await
+            .map_err(|error| OpenError::Unusable(format!("{url}: {error}")))?;
+        let driver = AbortOnDropHandle::new(tokio::spawn(async move {
+            if let Err(error) = connection.drive().await {
+                tracing::debug!(%error, "a directory connection ended");
+            }
+        }));
+        let manner = Manner {
+            paging: Paging::Off,
+            page_size: settings.page_size,
+            reply_limit: settings.operation_timeout,
+            domain_scope: false,
+            first_page_only: false,
+        };
+        let mut session = Self {
+            url: url.clone(),
+            encrypted,
+            root: RootDse::default(),
+            facts: vendor::facts(settings.vendor.unwrap_or(Vendor::Generic)),
+            manner,
+            ldap,
+            credit,
+            ending,
+            guard,
+            _driver: driver,
+        };
+        session.bind(&settings.bind, password).await?;
+        session.identify(settings.vendor).await.map_err(|error| OpenError::Unusable(format!("{url}: {error}")))?;
+        Ok(session)
+    }
+
+    /// Starts a search.
+    pub fn search(&self, query: Query) -> Search {
+        self.start(query, self.manner)
+    }
+
+    /// Starts a search that brings a page at most.
+    pub fn sample(&self, query: Query) -> Search {
+        self.start(query, Manner { first_page_only: true, ..self.manner })
+    }
+
+    /// Entries in a page.
+    pub fn page_size(&self) -> u32 {
+        self.manner.page_size
+    }
+
+    /// Says goodbye.
+    pub async fn close(mut self) {
+        let _ = tokio::time::timeout(GOODBYE, self.ldap.unbind()).await;
+        let _ = tokio::time::timeout(GOODBYE, self.guard).await;
+    }
+
+    fn start(&self, query: Query, manner: Manner) -> Search {
+        Search::start(self.ldap.clone(), query, manner, self.credit.clone(), self.ending.clone())
+    }
+
+    async fn bind(&mut self, bind: &Bind, password: Option<&SecretString>) -> Result<(), OpenError> {
+        let (Bind::Simple { dn, .. }, Some(password)) = (bind, password) else { return Ok(()) };
+        // In a task of its own, since the library panics on an answer that is no bind response.
+        let mut ldap = self.ldap.clone();
+        let (dn, password, limit) = (dn.clone(), password.clone(), self.manner.reply_limit);
+        let answer = tokio::spawn(async move { ldap.with_timeout(limit).simple_bind(&dn, password.expose_secret()).await });
+        let unusable = |what: &str| Err(OpenError::Unusable(format!("{}: {what}", self.url)));
+        match answer.await {
+            Ok(Ok(result)) if result.rc == 0 => Ok(()),
+            Ok(Ok(result)) => {
+                let message = [result_name(result.rc), words(&result.text)].join(" ").trim().to_owned();
+                if is_refusal(result.rc) {
+                    Err(OpenError::Refused { code: result.rc, message })
+                } else {
+                    unusable(&format!("the bind failed: {message}"))
+                }
+            }
+            Ok(Err(LdapError::Timeout { .. })) => unusable(&format!("no answer to the bind within {limit:?}")),
+            Ok(Err(error)) => unusable(self.ending.why().unwrap_or(&error.to_string())),
+            Err(_) => unusable(self.ending.why().unwrap_or("the LDAP library failed on the answer to the bind")),
+        }
+    }
+
+    async fn identify(&mut self, vendor: Option<Vendor>) -> Result<(), SearchError> {
+        let attributes = root_dse::ATTRIBUTES.map(str::to_owned).to_vec();
+        let filter = "(objectClass=*)".to_owned();
+        let mut search = self.search(Query { base: String::new(), scope: Scope::Base, filter, attributes });
+        while let Some(item) = search.next().await {
+            if let Item::Entry(entry) = item {
+                self.root = RootDse::from(&entry);
+            }
+        }
+        match search.finish().await {
+            Err(error) if error.ends_session() => return Err(error),
+            Err(error) => tracing::debug!(url = %self.url, %error, "the root DSE cannot be read"),
+            Ok(()) => {}
+        }
+        self.facts = vendor.map_or_else(|| vendor::recognise(&self.root), vendor::facts);
+        self.manner.domain_scope = self.facts.domain_scope;
+        self.manner.paging = if self.root.controls.is_empty() {
+            Paging::Hopeful
+        } else if self.root.controls.iter().any(|oid| oid == paging::PAGED_RESULTS) {
+            Paging::Critical
+        } else {
+            Paging::Off
+        };
+        Ok(())
+    }
+}
+
+/// Results of a bind that mean that we, not the server, are the trouble.
+fn is_refusal(code: u32) -> bool {
+    matches!(code, 19 | 32 | 34 | 48 | 49 | 50 | 53)
+}
+
+fn socket_pair() -> Result<(StdUnixStream, UnixStream), String> {
+    let pair = StdUnixStream::pair().and_then(|(inner, outer)| {
+        outer.set_nonblocking(true)?;
+        Ok((inner, UnixStream::from_std(outer)?))
+    });
+    pair.map_err(|error| format!("no socket for the connection: {error}"))
+}
+
+/// An octet stream to the server.
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// The stream, and whether it is encrypted. Errors begin with the URL.
+async fn connect(settings: &Settings, url: &Url, secret: bool) -> Result<(Box<dyn Stream>, bool), String> {
+    let about = |cause: String| format!("{url}: {cause}");
+    let (port, encrypted) = match url.scheme() {
+        "ldaps" => (636, true),
+        "ldap" => (389, settings.start_tls),
+        other => return Err(about(format!("{other}:// is no scheme of a directory, write ldaps:// or ldap://"))),
+    };
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    if host.is_empty() {
+        return Err(about("the URL names no host".to_owned()));
+    }
+    let config = if encrypted { Some(tls::client_config(settings.ca_file.as_deref()).map_err(about)?) } else { None };
+    let permitted = |address: &SocketAddr| {
+        if !secret || encrypted || settings.allow_cleartext || address.ip().is_loopback() {
+            Ok(())
+        } else {
+            Err("the password would cross the network in clear text; use ldaps:// or start_tls, or allow_cleartext".to_owned())
+        }
+    };
+    let limit = settings.connect_timeout;
+    let mut stream = socket::connect(host, url.port().unwrap_or(port), limit, permitted).await.map_err(about)?;
+    let Some(config) = config else { return Ok((Box::new(stream), false)) };
+    if url.scheme() == "ldap" {
+        starttls::ask(&mut stream, limit).await.map_err(about)?;
+    }
+    let stream = tls::shake_hands(stream, host, config, limit).await.map_err(about)?;
+    Ok((Box::new(stream), true))
+}

@@ -1,0 +1,200 @@
+//! Checks that a message has the shape of RFC 4511, as strictly as the LDAP library behind the guard needs:
+//! it panics on what it does not expect.
+
+use super::ber::{self, Element, Violation};
+
+/// Tag octets of the protocol operations that we meet (RFC 4511 §4.2 to §4.14).
+pub mod operation {
+    /// BindResponse.
+    pub const BIND_RESPONSE: u8 = 0x61;
+    /// SearchRequest.
+    pub const SEARCH_REQUEST: u8 = 0x63;
+    /// SearchResultEntry.
+    pub const ENTRY: u8 = 0x64;
+    /// SearchResultDone.
+    pub const DONE: u8 = 0x65;
+    /// SearchResultReference.
+    pub const REFERENCE: u8 = 0x73;
+    /// ExtendedRequest.
+    pub const EXTENDED_REQUEST: u8 = 0x77;
+    /// ExtendedResponse.
+    pub const EXTENDED_RESPONSE: u8 = 0x78;
+    /// IntermediateResponse.
+    pub const INTERMEDIATE: u8 = 0x79;
+}
+
+const OCTET_STRING: u8 = 0x04;
+const SEQUENCE: u8 = 0x30;
+const SET: u8 = 0x31;
+
+/// Id and operation of a message, and whatever follows them.
+#[derive(Debug, Clone, Copy)]
+pub struct Message<'a> {
+    /// Message id; 0 for what nobody asked for.
+    pub id: i32,
+    /// The operation.
+    pub operation: Element<'a>,
+    controls: Option<Element<'a>>,
+}
+
+impl<'a> Message<'a> {
+    /// Opens the envelope.
+    pub fn open(frame: &'a [u8]) -> Result<Self, Violation> {
+        let mut parts = ber::elements(ber::only(frame)?.content);
+        let id = parts.next().ok_or(Violation::Shape("an empty message"))??;
+        let digits = if id.tag == 0x02 && (1..=4).contains(&id.content.len()) { id.content } else { &[0x80] };
+        let id = digits.iter().fold(0u32, |sum, octet| (sum << 8) | u32::from(*octet));
+        let negative = digits.first().is_some_and(|octet| *octet >= 0x80);
+        let id = i32::try_from(id).ok().filter(|_| !negative).ok_or(Violation::Shape("no message id"))?;
+        let operation = parts.next().ok_or(Violation::Shape("no operation"))??;
+        let controls = parts.next().transpose()?;
+        if parts.next().is_some() {
+            return Err(Violation::Shape("something after the controls"));
+        }
+        Ok(Self { id, operation, controls })
+    }
+
+    /// Checks an answer through and through.
+    pub fn check_answer(&self) -> Result<(), Violation> {
+        match self.operation.tag {
+            operation::ENTRY => check_entry(self.operation.content)?,
+            operation::REFERENCE => check_strings(self.operation.content)?,
+            operation::DONE | operation::BIND_RESPONSE | operation::EXTENDED_RESPONSE => {
+                check_result(self.operation.content)?;
+            }
+            _ => {}
+        }
+        match self.controls {
+            None => Ok(()),
+            Some(Element { tag: 0xa0, content }) => ber::elements(content).try_for_each(|control| check_control(control?)),
+            Some(_) => Err(Violation::Shape("something else where controls stand")),
+        }
+    }
+
+    /// Result code of an LDAPResult.
+    pub fn result_code(&self) -> Option<u32> {
+        let code = ber::elements(self.operation.content).next()?.ok()?;
+        Some(code.content.iter().fold(0u32, |sum, octet| (sum << 8) | u32::from(*octet)))
+    }
+}
+
+fn expect<'a>(element: Option<Result<Element<'a>, Violation>>, tag: u8, what: &'static str) -> Result<&'a [u8], Violation> {
+    match element.transpose()? {
+        Some(element) if element.tag == tag => Ok(element.content),
+        _ => Err(Violation::Shape(what)),
+    }
+}
+
+fn check_text(octets: &[u8], what: &'static str) -> Result<(), Violation> {
+    std::str::from_utf8(octets).map(|_| ()).map_err(|_| Violation::Shape(what))
+}
+
+fn check_strings(content: &[u8]) -> Result<(), Violation> {
+    ber::elements(content).try_for_each(|element| match element? {
+        Element { tag: OCTET_STRING, content } => check_text(content, "a reference that is not UTF-8"),
+        _ => Err(Violation::Shape("a reference that is no string")),
+    })
+}
+
+fn check_entry(content: &[u8]) -> Result<(), Violation> {
+    let mut parts = ber::elements(content);
+    expect(parts.next(), OCTET_STRING, "an entry without its DN")?;
+    let attributes = expect(parts.next(), SEQUENCE, "an entry without the list of its attributes")?;
+    for attribute in ber::elements(attributes) {
+        let attribute = expect(Some(attribute), SEQUENCE, "an attribute that is no sequence")?;
+        let mut parts = ber::elements(attribute);
+        expect(parts.next(), OCTET_STRING, "an attribute without its name")?;
+        let values = expect(parts.next(), SET, "an attribute without the set of its values")?;
+        for value in ber::elements(values) {
+            expect(Some(value), OCTET_STRING, "an attribute value that is no string of octets")?;
+        }
+    }
+    Ok(())
+}
+
+fn check_result(content: &[u8]) -> Result<(), Violation> {
+    let mut parts = ber::elements(content);
+    let code = expect(parts.next(), 0x0a, "a result without its code")?;
+    if !(1..=4).contains(&code.len()) {
+        return Err(Violation::Shape("a result code of impossible length"));
+    }
+    check_text(expect(parts.next(), OCTET_STRING, "a result without its matched DN")?, "a matched DN that is not UTF-8")?;
+    let message = expect(parts.next(), OCTET_STRING, "a result without its message")?;
+    check_text(message, "a diagnostic message that is not UTF-8")?;
+    for part in parts {
+        let part = part?;
+        match part.tag {
+            0xa3 => check_strings(part.content)?,
+            0x8a => check_text(part.content, "a response name that is not UTF-8")?,
+            0x87 | 0x8b => {}
+            _ => return Err(Violation::Shape("an unknown part of a result")),
+        }
+    }
+    Ok(())
+}
+
+fn check_control(control: Element<'_>) -> Result<(), Violation> {
+    let mut parts = ber::elements(expect(Some(Ok(control)), SEQUENCE, "a control that is no sequence")?).peekable();
+    check_text(expect(parts.next(), OCTET_STRING, "a control without its type")?, "a control type that is not UTF-8")?;
+    if let Some(Ok(Element { tag: 0x01, content })) = parts.peek() {
+        if content.len() != 1 {
+            return Err(Violation::Shape("a criticality of impossible length"));
+        }
+        parts.next();
+    }
+    if let Some(value) = parts.next() {
+        expect(Some(value), OCTET_STRING, "a control value that is no string of octets")?;
+    }
+    if parts.next().is_some() { Err(Violation::Shape("a control with too many parts")) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(parts: &[Vec<u8>]) -> Vec<u8> {
+        ber::write(0x30, &parts.concat())
+    }
+
+    fn result(tag: u8) -> Vec<u8> {
+        ber::write(tag, &[ber::write_unsigned(0x0a, 0), ber::write(4, b""), ber::write(4, b"")].concat())
+    }
+
+    fn verdict(parts: &[Vec<u8>]) -> Result<(), Violation> {
+        Message::open(&message(parts))?.check_answer()
+    }
+
+    #[test]
+    fn good_answers_pass() {
+        let id = ber::write_unsigned(2, 7);
+        let value = ber::write(0x31, &ber::write(4, &[0xff, 0xfe]));
+        let attribute = ber::write(0x30, &[ber::write(4, b"objectGUID"), value].concat());
+        let entry = ber::write(0x64, &[ber::write(4, b"dc=x"), ber::write(0x30, &attribute)].concat());
+        let control = ber::write(0x30, &[ber::write(4, b"1.2.3"), vec![1, 1, 0], ber::write(4, b"v")].concat());
+        assert_eq!(verdict(&[id.clone(), entry]), Ok(()));
+        assert_eq!(verdict(&[id.clone(), result(0x65), ber::write(0xa0, &control)]), Ok(()));
+        assert_eq!(verdict(&[id, result(0x61)]), Ok(()));
+    }
+
+    #[test]
+    fn answers_that_would_panic_the_parser_behind_are_refused() {
+        let id = ber::write_unsigned(2, 7);
+        let bad: [Vec<Vec<u8>>; 12] = [
+            vec![],
+            vec![id.clone()],
+            vec![ber::write(4, b"x"), result(0x65)],
+            vec![ber::write(2, &[0xff, 1]), result(0x65)],
+            vec![id.clone(), ber::write(0x65, b"")],
+            vec![id.clone(), ber::write(0x64, &ber::write(4, b"dc=x"))],
+            vec![id.clone(), ber::write(0x64, &[ber::write(4, b"dc=x"), ber::write(0x30, &ber::write(4, b"cn"))].concat())],
+            vec![id.clone(), result(0x65), ber::write(0x80, b"x")],
+            vec![id.clone(), result(0x65), ber::write(0xa0, &ber::write(0x30, b""))],
+            vec![id.clone(), result(0x65), ber::write(0xa0, &ber::write(0x30, &[4, 1, b'1', 1, 0]))],
+            vec![id.clone(), ber::write(0x65, &[10, 1, 0, 4, 1, 0xff, 4, 0])],
+            vec![id, result(0x65), ber::write(0xa0, b""), ber::write(4, b"")],
+        ];
+        for (number, parts) in bad.iter().enumerate() {
+            assert!(matches!(verdict(parts), Err(Violation::Shape(_))), "{number}: {:?}", verdict(parts));
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! The source that a cycle reads.
+
+use secrecy::SecretString;
+use tokio::sync::{Mutex, mpsc};
+
+use crate::cycle::{Source, SourceError};
+use crate::model::{Coverage, Entry, Vendor, Wanted};
+use crate::secret::Secret;
+
+use super::probe::{self, Probe};
+use super::reading;
+use super::session::{OpenError, Session};
+use super::settings::{Bind, Settings};
+
+/// Results of a bind that count against the account: they are not provoked again with the same password.
+/// (constraintViolation, inappropriateAuthentication, invalidCredentials)
+const COUNTED: [u32; 3] = [19, 48, 49];
+
+/// A directory. Each call opens a connection of its own to the first server of the list that can be used,
+/// and stays with it.
+pub struct Directory {
+    settings: Settings,
+    refused: Mutex<Option<Refused>>,
+}
+
+/// A password that a server refused: asking again could lock the account.
+struct Refused {
+    fingerprint: [u8; 32],
+    error: SourceError,
+}
+
+impl Directory {
+    /// A directory that nobody has connected to yet.
+    pub fn new(settings: Settings) -> Self {
+        Self { settings, refused: Mutex::new(None) }
+    }
+
+    /// Looks at a page of what is wanted, for the `check` command.
+    pub async fn probe(&self, wanted: &Wanted) -> Result<Probe, SourceError> {
+        let session = self.open().await?;
+        let probe = probe::look(&session, wanted).await;
+        session.close().await;
+        probe
+    }
+
+    /// Opens a session. Binds of one source are made one after another, so that a wrong password is tried once.
+    async fn open(&self) -> Result<Session, SourceError> {
+        let password = self.password()?;
+        let mut refused = self.refused.lock().await;
+        let fingerprint = password.as_ref().map(Secret::fingerprint);
+        match (&*refused, fingerprint) {
+            (Some(refused), Some(fingerprint)) if refused.fingerprint == fingerprint => return Err(refused.error.clone()),
+            _ => *refused = None,
+        }
+        let mut causes = Vec::new();
+        for url in &self.settings.urls {
+            match Session::open(&self.settings, url, password.as_ref()).await {
+                Ok(session) => {
+                    tracing::debug!(source = self.settings.name, %url, vendor = session.facts.vendor.as_str(), "connected");
+                    return Ok(session);
+                }
+                Err(OpenError::Refused { code, message }) => {
+                    let dn = self.settings.bind_name().to_owned();
+                    let error = SourceError::Refused { url: url.to_string(), dn, message };
+                    if let (true, Some(fingerprint)) = (COUNTED.contains(&code), fingerprint) {
+                        *refused = Some(Refused { fingerprint, error: error.clone() });
+                    }
+                    return Err(error);
+                }
+                Err(OpenError::Unusable(cause)) => causes.push(cause),
+            }
+        }
+        Err(SourceError::Unreachable(causes))
+    }
+
+    fn password(&self) -> Result<Option<SecretString>, SourceError> {
+        match &self.settings.bind {
+            Bind::Anonymous => Ok(None),
+            Bind::Simple { password, .. } => password.read().map(Some).map_err(SourceError::Secret),
+        }
+    }
+}
+
+impl Source for Directory {
+    async fn identify(&self) -> Result<Vendor, SourceError> {
+        if let Some(vendor) = self.settings.vendor {
+            return Ok(vendor);
+        }
+        let session = self.open().await?;
+        let vendor = session.facts.vendor;
+        session.close().await;
+        Ok(vendor)
+    }
+
+    async fn read(&self, wanted: &Wanted, entries: mpsc::Sender<Entry>) -> Result<Coverage, SourceError> {
+        let session = self.open().await?;
+        let coverage = reading::read(&session, wanted, entries).await;
+        session.close().await;
+        coverage
+    }
+}

@@ -1,0 +1,20 @@
+//! 389 Directory Server, FreeIPA, Red Hat Directory Server.
+
+use super::{Facts, marks};
+use crate::ldap::id::IdForm;
+use crate::model::Vendor;
+
+/// The facts. Imported entries have no entryUUID, every entry has nsUniqueId. Accounts made by the server's
+/// own tool are `nsPerson`, which is not derived from `person`.
+pub const FACTS: Facts = Facts {
+    vendor: Vendor::Ds389,
+    recognises: |root| root.vendor_name.starts_with("389 ") || root.vendor_version.starts_with("389-Directory"),
+    id_attribute: "nsUniqueId",
+    id_form: IdForm::Text,
+    user_filter: "(|(objectClass=person)(objectClass=nsPerson))",
+    group_filter: "(|(objectClass=groupOfNames)(objectClass=groupOfUniqueNames))",
+    member_attributes: &["member", "uniqueMember"],
+    status_attributes: &[marks::ACCOUNT_LOCK],
+    status: |entry| marks::status(entry, &[marks::ACCOUNT_LOCK]),
+    domain_scope: false,
+};

@@ -1,0 +1,115 @@
+//! The shape of the facts, and the list of the vendors.
+
+use crate::ldap::id::IdForm;
+use crate::ldap::raw_entry::RawEntry;
+use crate::ldap::root_dse::RootDse;
+use crate::model::{Status, Vendor};
+
+use super::{active_directory, ds389, generic, openldap, ping_directory};
+
+/// What we know of one kind of directory.
+#[derive(Debug)]
+pub struct Facts {
+    /// Which.
+    pub vendor: Vendor,
+    /// True if this root DSE is one of its servers'.
+    pub recognises: fn(&RootDse) -> bool,
+    /// The attribute that holds the lasting id.
+    pub id_attribute: &'static str,
+    /// Its form.
+    pub id_form: IdForm,
+    /// People, when the admin gives no filter.
+    pub user_filter: &'static str,
+    /// Groups whose members are listed in them.
+    pub group_filter: &'static str,
+    /// The attributes that list them.
+    pub member_attributes: &'static [&'static str],
+    /// What must be asked for to tell the status.
+    pub status_attributes: &'static [&'static str],
+    /// The status that these tell.
+    pub status: fn(&RawEntry) -> Status,
+    /// True if the domain scope control keeps the server from naming its other partitions.
+    pub domain_scope: bool,
+}
+
+/// Tried in this order on a root DSE; the last recognises everything.
+const ALL: [&Facts; 5] = [&active_directory::FACTS, &ds389::FACTS, &ping_directory::FACTS, &openldap::FACTS, &generic::FACTS];
+
+/// The facts of a vendor.
+pub fn facts(vendor: Vendor) -> &'static Facts {
+    ALL.into_iter().find(|facts| facts.vendor == vendor).unwrap_or(&generic::FACTS)
+}
+
+/// The facts that fit this root DSE.
+pub fn recognise(root: &RootDse) -> &'static Facts {
+    ALL.into_iter().find(|facts| (facts.recognises)(root)).unwrap_or(&generic::FACTS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ldap::check_filter;
+
+    fn root(pairs: &[(&str, &str)]) -> RootDse {
+        let mut entry = RawEntry::empty("");
+        for (name, value) in pairs {
+            entry.add(name, vec![value.as_bytes().to_vec()]);
+        }
+        RootDse::from(&entry)
+    }
+
+    #[test]
+    fn each_root_dse_is_recognised() {
+        let check = |pairs: &[(&str, &str)], vendor| assert_eq!(recognise(&root(pairs)).vendor, vendor, "{pairs:?}");
+        check(&[("supportedCapabilities", "1.2.840.113556.1.4.800")], Vendor::ActiveDirectory);
+        check(&[("vendorName", "389 Project"), ("vendorVersion", "389-Directory/2.3.1 B2023")], Vendor::Ds389);
+        check(&[("vendorName", "Ping Identity Corporation")], Vendor::PingDirectory);
+        check(&[("vendorName", "UnboundID Corp.")], Vendor::PingDirectory);
+        check(&[("objectClass", "OpenLDAProotDSE")], Vendor::OpenLdap);
+        check(&[("vendorName", "Somebody")], Vendor::Generic);
+        check(&[], Vendor::Generic);
+    }
+
+    #[test]
+    fn every_default_filter_is_a_filter() {
+        for facts in ALL {
+            assert_eq!(check_filter(facts.user_filter), Ok(()));
+            assert_eq!(check_filter(facts.group_filter), Ok(()));
+        }
+    }
+
+    #[test]
+    fn status_follows_the_table() {
+        use Status::{Disabled, Enabled, Unknown};
+        use Vendor::{ActiveDirectory, Ds389, Generic, OpenLdap, PingDirectory};
+        let rows: &[(Vendor, &[(&str, &str)], Status)] = &[
+            (ActiveDirectory, &[("userAccountControl", "512")], Enabled),
+            (ActiveDirectory, &[("userAccountControl", "514")], Disabled),
+            (ActiveDirectory, &[("userAccountControl", "66050")], Disabled),
+            (ActiveDirectory, &[("userAccountControl", "-2147483134")], Disabled),
+            (ActiveDirectory, &[("userAccountControl", "many")], Unknown),
+            (ActiveDirectory, &[], Unknown),
+            (ActiveDirectory, &[("lockoutTime", "133000000000000000"), ("userAccountControl", "512")], Enabled),
+            (Ds389, &[("nsAccountLock", "true")], Disabled),
+            (Ds389, &[("nsAccountLock", "TRUE")], Disabled),
+            (Ds389, &[("nsAccountLock", "false")], Enabled),
+            (Ds389, &[], Enabled),
+            (OpenLdap, &[("pwdAccountLockedTime", "000001010000Z")], Disabled),
+            (OpenLdap, &[("pwdAccountLockedTime", "20260131120000Z")], Enabled),
+            (OpenLdap, &[("nsAccountLock", "true")], Disabled),
+            (OpenLdap, &[], Enabled),
+            (PingDirectory, &[("ds-pwp-account-disabled", "true")], Disabled),
+            (PingDirectory, &[("ds-pwp-account-disabled", "false")], Enabled),
+            (PingDirectory, &[("pwdAccountLockedTime", "20260131120000.123Z")], Enabled),
+            (Generic, &[("pwdAccountLockedTime", "000001010000Z")], Disabled),
+            (Generic, &[], Enabled),
+        ];
+        for (vendor, pairs, expected) in rows {
+            let mut entry = RawEntry::empty("uid=a");
+            for (name, value) in *pairs {
+                entry.add(name, vec![value.as_bytes().to_vec()]);
+            }
+            assert_eq!((facts(*vendor).status)(&entry), *expected, "{vendor:?} {pairs:?}");
+        }
+    }
+}

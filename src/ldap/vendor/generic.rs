@@ -1,0 +1,19 @@
+//! Anything else that gives each entry an entryUUID (RFC 4530).
+
+use super::{Facts, marks};
+use crate::ldap::id::IdForm;
+use crate::model::Vendor;
+
+/// The facts.
+pub const FACTS: Facts = Facts {
+    vendor: Vendor::Generic,
+    recognises: |_| true,
+    id_attribute: "entryUUID",
+    id_form: IdForm::Text,
+    user_filter: "(objectClass=inetOrgPerson)",
+    group_filter: "(|(objectClass=groupOfNames)(objectClass=groupOfUniqueNames)(objectClass=groupOfEntries))",
+    member_attributes: &["member", "uniqueMember"],
+    status_attributes: &[marks::LOCKED_TIME, marks::ACCOUNT_LOCK],
+    status: |entry| marks::status(entry, &[marks::LOCKED_TIME, marks::ACCOUNT_LOCK]),
+    domain_scope: false,
+};

@@ -1,0 +1,12 @@
+//! What differs from vendor to vendor: one file of facts each.
+
+mod facts;
+mod marks;
+
+mod active_directory;
+mod ds389;
+mod generic;
+mod openldap;
+mod ping_directory;
+
+pub use facts::{Facts, facts, recognise};

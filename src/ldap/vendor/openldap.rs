@@ -1,0 +1,20 @@
+//! OpenLDAP slapd.
+
+use super::{Facts, marks};
+use crate::ldap::id::IdForm;
+use crate::model::Vendor;
+
+/// The facts. `inetOrgPerson` leaves out accounts of services, which are commonly `person` or `account`.
+/// Groups made by dynlist (`groupOfURLs`) list no members of their own and are left out.
+pub const FACTS: Facts = Facts {
+    vendor: Vendor::OpenLdap,
+    recognises: |root| root.object_classes.iter().any(|class| class.eq_ignore_ascii_case("OpenLDAProotDSE")),
+    id_attribute: "entryUUID",
+    id_form: IdForm::Text,
+    user_filter: "(objectClass=inetOrgPerson)",
+    group_filter: "(|(objectClass=groupOfNames)(objectClass=groupOfUniqueNames)(objectClass=groupOfMembers))",
+    member_attributes: &["member", "uniqueMember"],
+    status_attributes: &[marks::LOCKED_TIME, marks::ACCOUNT_LOCK],
+    status: |entry| marks::status(entry, &[marks::LOCKED_TIME, marks::ACCOUNT_LOCK]),
+    domain_scope: false,
+};

@@ -1,0 +1,58 @@
+//! What a record makes true, in one place: link, claim, journal and guard together.
+
+use rusqlite::Connection;
+
+use crate::cycle::{Record, Recorded};
+
+use super::cycle::CycleRow;
+use super::fault::Fault;
+use super::journal::{self, Settles};
+use super::{guard, link};
+
+/// Writes a record. The caller's transaction makes it whole or nothing.
+pub(super) fn record(connection: &Connection, cycle: &CycleRow, record: &Record, now: i64) -> Result<(), Fault> {
+    let (target, entry_id) = (cycle.target.as_str(), &record.entry_id);
+    journal::close(connection, cycle, record, now)?;
+    let settles = match &record.result {
+        Recorded::Linked { resource_id, origin, acknowledged } => {
+            link::put(connection, target, entry_id, resource_id, *origin, acknowledged, now)?;
+            Some(Settles::Everything)
+        }
+        Recorded::Edited { resource_id, edits } => {
+            link::edit(connection, target, entry_id, resource_id, edits, now)?;
+            Some(Settles::Edits(edits))
+        }
+        Recorded::Corrected(resource) => {
+            link::correct(connection, target, entry_id, resource, now)?;
+            Some(Settles::Everything)
+        }
+        Recorded::Gone => {
+            link::drop(connection, target, entry_id)?;
+            Some(Settles::Everything)
+        }
+        Recorded::Refused(_) => {
+            if let Some(intent) = record.intent {
+                guard::take_back(connection, intent)?;
+            }
+            None
+        }
+        Recorded::Unchanged => None,
+    };
+    if let Some(settles) = settles {
+        journal::settle(connection, target, entry_id, record.intent, &settles, now)?;
+    }
+    claim(connection, cycle, record, now)
+}
+
+/// A refusal changes nothing, so also no claim; a link that is gone has no claims.
+/// A link outlives its last claim: it is a leaver's then, and a return finds it.
+fn claim(connection: &Connection, cycle: &CycleRow, record: &Record, now: i64) -> Result<(), Fault> {
+    let (target, entry_id) = (cycle.target.as_str(), &record.entry_id);
+    match (&record.result, record.claim) {
+        (Recorded::Refused(_) | Recorded::Gone, _) | (_, None) => Ok(()),
+        (_, Some(true)) => link::claim(connection, target, entry_id, &cycle.channel, now),
+        (Recorded::Linked { .. } | Recorded::Edited { .. } | Recorded::Corrected(_) | Recorded::Unchanged, Some(false)) => {
+            link::give_up(connection, target, entry_id, &cycle.channel)
+        }
+    }
+}

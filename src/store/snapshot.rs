@@ -1,0 +1,182 @@
+//! Loads what is remembered of a target, as one channel sees it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::{Connection, Row, params};
+
+use crate::model::{
+    ChannelName, DnKey, EntryId, Link, LinkedCounts, Origin, Resource, ResourceId, ResourceType, Snapshot, TargetName, Uncertain,
+};
+use crate::plan::{Action, Edit};
+
+use super::codec::{self, Paths};
+use super::fault::Fault;
+use super::guard;
+use super::words::Word;
+
+/// Loads a snapshot. The caller's transaction makes it consistent.
+pub(super) fn load(
+    connection: &Connection,
+    target: &TargetName,
+    channel: &ChannelName,
+    window: Duration,
+    now: Timestamp,
+) -> Result<Snapshot, Fault> {
+    let window = SignedDuration::try_from(window).unwrap_or(SignedDuration::MAX);
+    let since = now.checked_sub(window).unwrap_or(Timestamp::MIN).as_millisecond();
+    let mut snapshot = Snapshot {
+        links: links(connection, target)?,
+        claims: claims(connection, target)?,
+        unanswered_creates: BTreeMap::new(),
+        scope_groups: scope_groups(connection, channel)?,
+        tally: guard::tally(connection, target.as_str(), channel.as_str(), since)?,
+        first: is_first(connection, target, channel)?,
+    };
+    unanswered(connection, target, channel, &mut snapshot)?;
+    Ok(snapshot)
+}
+
+/// What a channel claims.
+pub(super) fn linked(connection: &Connection, target: &str, channel: &str) -> Result<LinkedCounts, Fault> {
+    let mut statement = connection.prepare_cached(
+        "SELECT coalesce(sum(resource_type = 'user'), 0), coalesce(sum(resource_type = 'group'), 0),
+                coalesce(sum((SELECT count(*) FROM membership WHERE membership.link_id = link.id)), 0)
+         FROM claim JOIN link ON link.id = claim.link_id WHERE claim.channel = ?1 AND link.target = ?2",
+    )?;
+    let number = |row: &Row<'_>, at| Ok::<_, rusqlite::Error>(u64::try_from(row.get::<_, i64>(at)?).unwrap_or_default());
+    Ok(statement.query_row([channel, target], |row| {
+        Ok(LinkedCounts { users: number(row, 0)?, groups: number(row, 1)?, memberships: number(row, 2)? })
+    })?)
+}
+
+/// Text of a column without a copy.
+fn text<'a>(row: &'a Row<'_>, at: usize) -> Result<&'a str, Fault> {
+    Ok(row.get_ref(at)?.as_str().map_err(rusqlite::Error::from)?)
+}
+
+fn links(connection: &Connection, target: &TargetName) -> Result<BTreeMap<EntryId, Link>, Fault> {
+    let mut members = members(connection, target)?;
+    let mut paths = Paths::default();
+    let mut statement = connection.prepare_cached(
+        "SELECT id, entry_id, resource_type, resource_id, origin, attributes FROM link WHERE target = ?1 ORDER BY entry_id",
+    )?;
+    let mut rows = statement.query([target.as_str()])?;
+    let mut links = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let entry_id = EntryId::new(text(row, 1)?);
+        let acknowledged = Resource {
+            resource_type: ResourceType::read(text(row, 2)?)?,
+            attributes: codec::attributes(text(row, 5)?, &mut paths)?,
+            members: members.remove(&row.get(0)?).unwrap_or_default(),
+        };
+        let link = Link {
+            entry_id: entry_id.clone(),
+            resource_id: ResourceId::new(text(row, 3)?),
+            origin: Origin::read(text(row, 4)?)?,
+            acknowledged,
+            uncertain: Uncertain::default(),
+        };
+        links.insert(entry_id, link);
+    }
+    Ok(links)
+}
+
+/// Members by the group's link row. Each entry id is allocated once.
+fn members(connection: &Connection, target: &TargetName) -> Result<HashMap<i64, BTreeSet<EntryId>>, Fault> {
+    let mut ids: HashMap<i64, EntryId> = HashMap::new();
+    let mut statement = connection.prepare_cached("SELECT id, entry_id FROM member")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        ids.insert(row.get(0)?, EntryId::new(text(row, 1)?));
+    }
+    let mut members: HashMap<i64, BTreeSet<EntryId>> = HashMap::new();
+    let mut statement = connection.prepare_cached(
+        "SELECT membership.link_id, membership.member_id FROM link JOIN membership ON membership.link_id = link.id
+         WHERE link.target = ?1",
+    )?;
+    let mut rows = statement.query([target.as_str()])?;
+    while let Some(row) = rows.next()? {
+        let Some(member) = ids.get(&row.get(1)?) else { return Fault::told("has a membership of nobody: it is damaged") };
+        members.entry(row.get(0)?).or_default().insert(member.clone());
+    }
+    Ok(members)
+}
+
+fn claims(connection: &Connection, target: &TargetName) -> Result<BTreeMap<EntryId, BTreeSet<ChannelName>>, Fault> {
+    let mut names: HashMap<String, ChannelName> = HashMap::new();
+    let mut claims: BTreeMap<EntryId, BTreeSet<ChannelName>> = BTreeMap::new();
+    let mut statement = connection.prepare_cached(
+        "SELECT link.entry_id, claim.channel FROM link JOIN claim ON claim.link_id = link.id
+         WHERE link.target = ?1 ORDER BY link.entry_id",
+    )?;
+    let mut rows = statement.query([target.as_str()])?;
+    while let Some(row) = rows.next()? {
+        let channel = text(row, 1)?;
+        let name = match names.get(channel) {
+            Some(name) => name.clone(),
+            None => names.entry(channel.to_owned()).or_insert(ChannelName::new(channel)).clone(),
+        };
+        claims.entry(EntryId::new(text(row, 0)?)).or_default().insert(name);
+    }
+    Ok(claims)
+}
+
+/// What requests without an answer leave open. An open delete leaves nothing open: it is sent again,
+/// and a resource that is not there any more counts as deleted. A create is followed up by the channel that sent it.
+fn unanswered(
+    connection: &Connection,
+    target: &TargetName,
+    channel: &ChannelName,
+    snapshot: &mut Snapshot,
+) -> Result<(), Fault> {
+    let mut statement = connection.prepare_cached(
+        "SELECT entry_id, coalesce(unsettled, body), channel = ?2 FROM journal
+         WHERE target = ?1 AND closed_at IS NULL ORDER BY id",
+    )?;
+    let mut rows = statement.query(params![target.as_str(), channel.as_str()])?;
+    while let Some(row) = rows.next()? {
+        let entry_id = EntryId::new(text(row, 0)?);
+        match (codec::action(text(row, 1)?)?, snapshot.links.get_mut(&entry_id)) {
+            (Action::Create(resource), None) => {
+                if row.get(2)? {
+                    snapshot.unanswered_creates.insert(entry_id, resource);
+                }
+            }
+            (Action::Update { edits, .. } | Action::Adopt { edits, .. }, Some(link)) => doubt(&mut link.uncertain, edits),
+            (Action::Create(_), Some(_)) | (Action::Update { .. } | Action::Adopt { .. }, None) => {}
+            (Action::Delete { .. } | Action::Claim { .. } | Action::Release | Action::Forget, _) => {}
+        }
+    }
+    Ok(())
+}
+
+fn doubt(uncertain: &mut Uncertain, edits: Vec<Edit>) {
+    for edit in edits {
+        match edit {
+            Edit::Attribute { path, .. } => {
+                uncertain.paths.insert(path);
+            }
+            Edit::Members { add, remove } => uncertain.members.extend(add.into_iter().chain(remove)),
+        }
+    }
+}
+
+/// Which entry each of the channel's scope groups was when it was last read.
+fn scope_groups(connection: &Connection, channel: &ChannelName) -> Result<BTreeMap<DnKey, EntryId>, Fault> {
+    let mut statement = connection.prepare_cached("SELECT dn_key, entry_id FROM scope_group WHERE channel = ?1")?;
+    let rows = statement.query_map([channel.as_str()], |row| {
+        Ok((DnKey::from_normalised(row.get_ref(0)?.as_str()?), EntryId::new(row.get_ref(1)?.as_str()?)))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// A cycle that failed, still runs or only previewed has not made the channel's first load.
+fn is_first(connection: &Connection, target: &TargetName, channel: &ChannelName) -> Result<bool, Fault> {
+    let mut statement = connection.prepare_cached(
+        "SELECT NOT EXISTS (SELECT 1 FROM cycle WHERE channel = ?1 AND target = ?2
+                            AND ended_as <> 'failed' AND started_by <> 'preview')",
+    )?;
+    Ok(statement.query_row([channel.as_str(), target.as_str()], |row| row.get(0))?)
+}

@@ -1,0 +1,76 @@
+//! The words that stand in columns for the variants of our enums. Never change one: files hold them.
+
+use crate::cycle::{CycleEnd, Trigger};
+use crate::model::{Origin, ResourceType};
+use crate::plan::{Action, Reason};
+
+use super::fault::Fault;
+
+/// An enum that is kept as a word.
+pub(super) trait Word: Sized + Copy + 'static {
+    /// Every variant with its word.
+    const ALL: &'static [(Self, &'static str)];
+
+    /// The word of a variant.
+    fn word(self) -> &'static str;
+
+    /// The variant of a word.
+    fn read(word: &str) -> Result<Self, Fault> {
+        match Self::ALL.iter().find(|(_, known)| *known == word) {
+            Some((variant, _)) => Ok(*variant),
+            None => Fault::told(format!("holds the unknown word {word:?}")),
+        }
+    }
+}
+
+macro_rules! words {
+    ($type:ident { $($variant:ident = $word:literal),+ $(,)? }) => {
+        impl Word for $type {
+            const ALL: &'static [(Self, &'static str)] = &[$(($type::$variant, $word)),+];
+
+            fn word(self) -> &'static str {
+                match self {
+                    $($type::$variant => $word),+
+                }
+            }
+        }
+    };
+}
+
+words!(ResourceType { User = "user", Group = "group" });
+words!(Origin { Created = "created", Adopted = "adopted" });
+words!(Trigger { Sync = "sync", Resync = "resync", Preview = "preview" });
+words!(CycleEnd { Done = "done", DoneWithHeld = "done_with_held", Quarantined = "quarantined", Failed = "failed" });
+
+/// The word of an action.
+pub(super) fn action_word(action: &Action) -> &'static str {
+    match action {
+        Action::Create(_) => "create",
+        Action::Adopt { .. } => "adopt",
+        Action::Update { .. } => "update",
+        Action::Delete { .. } => "delete",
+        Action::Claim { .. } => "claim",
+        Action::Release => "release",
+        Action::Forget => "forget",
+    }
+}
+
+/// A reason for people who read the history; nothing reads it back.
+pub(super) fn reason_text(reason: &Reason) -> String {
+    let word = match reason {
+        Reason::NotThere => "not there",
+        Reason::Matched(path) => return format!("matched by {path}"),
+        Reason::AttributesDiffer => "attributes differ",
+        Reason::MembersDiffer => "members differ",
+        Reason::Disabled => "disabled",
+        Reason::Returned => "returned",
+        Reason::Absent => "absent",
+        Reason::OutOfScope(clause) => return format!("out of scope: {clause}"),
+        Reason::AnswerLost => "answer lost",
+        Reason::Drifted => "drifted",
+        Reason::ReferenceLate => "reference late",
+        Reason::SharedLink => "shared link",
+        Reason::StillClaimed => "still claimed",
+    };
+    word.to_owned()
+}
