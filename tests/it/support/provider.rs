@@ -70,8 +70,10 @@ pub struct Personality {
     /// Answers are spelled oddly: numeric ids, `"True"`, lower-case `resources`, no schemas, dotted name, null
     /// members, a byte order mark, odd case of names.
     pub odd_answers: bool,
-    /// Requests may use title-case ops, string booleans, `application/json` and a plain string as manager.
+    /// Requests may use title-case ops, string booleans and `application/json`.
     pub entra_requests: bool,
+    /// The manager is a plain string (as paloalto-cie has it) instead of an object.
+    pub manager_is_text: bool,
     /// How long each request takes.
     pub latency: Duration,
     /// ServiceProviderConfig says that PATCH is not supported, and there is none.
@@ -98,6 +100,7 @@ impl Default for Personality {
             members_per_request: 100,
             odd_answers: false,
             entra_requests: false,
+            manager_is_text: false,
             latency: Duration::ZERO,
             no_patch: false,
         }

@@ -137,6 +137,9 @@ fn manners(state: &State, request: &Recorded, headers: &HeaderMap) -> Result<(),
     match request.method.as_str() {
         "POST" => {
             rules::document(kind, &request.body)?;
+            if let Some(manager) = request.body.get(rules::ENTERPRISE).and_then(|extension| extension.get("manager")) {
+                rules::manager(manager, state.personality.manager_is_text)?;
+            }
             rules::booleans(&request.body, state.personality.entra_requests)
         }
         "PATCH" => patch::check(state, kind, &request.body),

@@ -33,8 +33,8 @@ pub fn check(state: &State, kind: &str, body: &Json) -> Result<(), String> {
             ("remove", Some(_)) if path == "members" && state.personality.member_remove == MemberRemove::ValueArray => {}
             _ => return Err(format!("{op} of {path} with this value")),
         }
-        if parsed.name == "manager" && value.is_some_and(|value| !entra && !value["value"].is_string()) {
-            return Err("manager is not an object with a value".to_owned());
+        if let ("manager", Some(value)) = (parsed.name.as_str(), value) {
+            rules::manager(value, state.personality.manager_is_text)?;
         }
         if let Some(value) = value {
             let last = parsed.sub.as_deref().unwrap_or(&parsed.name);

@@ -82,11 +82,17 @@ fn value(name: &str, value: &Json) -> Result<(), String> {
     }
 }
 
+/// The form of a manager.
+pub fn manager(value: &Json, is_text: bool) -> Result<(), String> {
+    let right = if is_text { value.is_string() } else { value["value"].is_string() };
+    if right { Ok(()) } else { Err("the manager is not in the form of this provider".to_owned()) }
+}
+
 /// A boolean where the schema has one.
 pub fn booleans(json: &Json, text_allowed: bool) -> Result<(), String> {
     match json {
         Json::Object(object) => object.iter().try_for_each(|(name, value)| match name.as_str() {
-            "active" | "primary" if !value.is_boolean() && !(text_allowed && value.is_string()) => {
+            "active" | "primary" if !(value.is_boolean() || text_allowed && value.is_string()) => {
                 Err(format!("{name} is not a boolean"))
             }
             _ => booleans(value, text_allowed),
