@@ -64,8 +64,11 @@ async fn ask<'a, S: Source, T: Target>(
             None => {}
         }
     }
-    let questions =
-        wanted.iter().map(|(entry, resource)| async move { Ok::<_, TargetError>((*entry, look_up(channel, resource).await?)) });
+    // A list, not an iterator: with the iterator's closure in it the compiler cannot tell that the cycle is Send.
+    let questions: Vec<_> = wanted
+        .iter()
+        .map(|(entry, resource)| async move { Ok::<_, TargetError>((*entry, look_up(channel, resource).await?)) })
+        .collect();
     Ok(stream::iter(questions).buffered(channel.workers.max(1)).try_collect().await?)
 }
 

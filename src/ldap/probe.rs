@@ -90,8 +90,8 @@ pub async fn look(session: &Session, wanted: &Wanted) -> Result<Probe, SourceErr
             warnings.add(format!("Entries come without {}, their lasting id: grant the right to read it.", facts.id_attribute));
         }
     }
-    for dn in &wanted.scope_groups {
-        scope_group(session, dn, &mut warnings).await?;
+    for group in &wanted.scope_groups {
+        scope_group(session, &group.dn, &mut warnings).await?;
     }
     Ok(Probe {
         vendor: facts.vendor,

@@ -19,7 +19,7 @@ use super::session::Session;
 /// Reads what is wanted, as [`crate::cycle::Source::read`] promises.
 pub async fn read(session: &Session, wanted: &Wanted, sink: mpsc::Sender<Entry>) -> Result<Coverage, SourceError> {
     let mut reading =
-        Reading { session, wanted, sink, seen: HashSet::new(), groups: HashMap::new(), causes: Causes::default(), sent: false };
+        Reading { session, wanted, sink, seen: HashSet::new(), groups: HashMap::new(), places: HashMap::new(), causes: Causes::default(), sent: false };
     let end = reading.everything().await;
     match end {
         Err(Halt::ReceiverGone) => {
@@ -65,6 +65,8 @@ pub(super) struct Reading<'a> {
     seen: HashSet<EntryId>,
     /// Members of each group read, where scope needs the graph; `None` if they could not be read whole.
     pub(super) groups: HashMap<DnKey, Option<Vec<Dn>>>,
+    /// Where each of them is, by its lasting id.
+    pub(super) places: HashMap<EntryId, DnKey>,
     pub(super) causes: Causes,
     sent: bool,
 }
@@ -186,6 +188,7 @@ impl Reading<'_> {
             entry.selected = role == Role::SelectedGroup || self.is_selected_by_place(&entry.dn, role);
             if !self.wanted.scope_groups.is_empty() {
                 self.groups.insert(entry.dn.key().clone(), entry.members.clone());
+                self.places.insert(entry.id.clone(), entry.dn.key().clone());
             }
         }
         if !self.seen.insert(entry.id.clone()) {

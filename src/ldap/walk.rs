@@ -5,10 +5,11 @@ use std::collections::{HashSet, VecDeque};
 
 use ldap3::Scope;
 
-use crate::model::{Dn, DnKey};
+use crate::model::{Dn, DnKey, EntryId, ResourceType, ScopeGroup};
 
 use super::decode;
 use super::reading::{Halt, Reading, Role, outermost};
+use super::search::{Item, Query};
 
 const ANYTHING: &str = "(objectClass=*)";
 
@@ -27,15 +28,62 @@ impl Reading<'_> {
         for base in &bases {
             self.below(base, self.session.facts.group_filter, Role::Group).await?;
         }
-        for dn in &wanted.scope_groups {
-            if !self.groups.contains_key(dn.key()) {
-                self.scope_group(dn).await?;
+        let mut roots = Vec::new();
+        for group in &wanted.scope_groups {
+            let root = self.root(group).await?;
+            if self.groups.get(&root).is_some_and(|members| members.as_ref().is_some_and(Vec::is_empty)) {
+                self.causes.add(format!("the group {} decides scope and has no members that we can see", group.dn));
             }
-            if self.groups.get(dn.key()).is_some_and(|members| members.as_ref().is_some_and(Vec::is_empty)) {
-                self.causes.add(format!("the group {dn} decides scope and has no members that we can see"));
+            roots.push(root);
+        }
+        self.outside(roots, &bases).await
+    }
+
+    /// Where a group that decides scope is now: the entry that it was before, wherever that went, else what stands
+    /// at its DN.
+    async fn root(&mut self, group: &ScopeGroup) -> Result<DnKey, Halt> {
+        if let Some(id) = &group.id {
+            if !self.places.contains_key(id) {
+                self.by_id(group, id).await?;
+            }
+            if let Some(place) = self.places.get(id) {
+                return Ok(place.clone());
             }
         }
-        self.outside(&bases).await
+        if !self.groups.contains_key(group.dn.key()) {
+            self.scope_group(&group.dn).await?;
+        }
+        Ok(group.dn.key().clone())
+    }
+
+    /// Looks for a group that was renamed or moved out of what was searched.
+    async fn by_id(&mut self, group: &ScopeGroup, id: &EntryId) -> Result<(), Halt> {
+        let facts = self.session.facts;
+        let attributes = decode::attributes(facts, ResourceType::Group, &self.wanted.group_attributes);
+        for (base, scope, filter) in facts.places_of(id, &self.session.root.naming_contexts) {
+            let mut search = self.session.search(Query { base, scope, filter, attributes: attributes.clone() });
+            let mut found = None;
+            while let Some(item) = search.next().await {
+                if let Item::Entry(raw) = item {
+                    found = Some(raw);
+                }
+            }
+            match search.finish().await {
+                Ok(()) => {}
+                Err(error) if error.is_no_such_object() => {}
+                Err(error) => {
+                    self.causes.add(format!("the group {} decides scope and cannot be looked for by its id: {error}", group.dn));
+                    if error.ends_session() {
+                        return Err(Halt::ConnectionLost);
+                    }
+                }
+            }
+            if let Some(raw) = found.filter(|raw| decode::is_group(raw, facts)) {
+                tracing::info!(group = %group.dn, now = raw.dn, "a group that decides scope is followed to where it is now");
+                return self.complete(raw, Role::ScopeGroup).await;
+            }
+        }
+        Ok(())
     }
 
     /// Reads a group that no search brought.
@@ -64,8 +112,8 @@ impl Reading<'_> {
     }
 
     /// Walks down from the groups that decide scope and reads the groups that no search covered.
-    async fn outside(&mut self, bases: &[Dn]) -> Result<(), Halt> {
-        let mut queue: VecDeque<DnKey> = self.wanted.scope_groups.iter().map(|dn| dn.key().clone()).collect();
+    async fn outside(&mut self, roots: Vec<DnKey>, bases: &[Dn]) -> Result<(), Halt> {
+        let mut queue = VecDeque::from(roots);
         let mut reached: HashSet<DnKey> = queue.iter().cloned().collect();
         while let Some(key) = queue.pop_front() {
             let members = self.groups.get(&key).cloned().flatten().unwrap_or_default();

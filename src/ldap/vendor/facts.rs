@@ -1,9 +1,11 @@
 //! The shape of the facts, and the list of the vendors.
 
+use ldap3::Scope;
+
 use crate::ldap::id::IdForm;
 use crate::ldap::raw_entry::RawEntry;
 use crate::ldap::root_dse::RootDse;
-use crate::model::{Status, Vendor};
+use crate::model::{EntryId, Status, Vendor};
 
 use super::{active_directory, ds389, generic, openldap, ping_directory};
 
@@ -30,6 +32,20 @@ pub struct Facts {
     pub status: fn(&RawEntry) -> Status,
     /// True if the domain scope control keeps the server from naming its other partitions.
     pub domain_scope: bool,
+}
+
+impl Facts {
+    /// Where to look for an entry by its lasting id: base, scope and filter of each search.
+    pub fn places_of(&self, id: &EntryId, naming_contexts: &[String]) -> Vec<(String, Scope, String)> {
+        match self.id_form {
+            // MS-ADTS §3.1.1.3.1.2.4: the alternative form of a DN.
+            IdForm::Guid => vec![(format!("<GUID={id}>"), Scope::Base, "(objectClass=*)".to_owned())],
+            IdForm::Text => {
+                let filter = format!("({}={})", self.id_attribute, ldap3::ldap_escape(id.as_str()));
+                naming_contexts.iter().map(|base| (base.clone(), Scope::Subtree, filter.clone())).collect()
+            }
+        }
+    }
 }
 
 /// Tried in this order on a root DSE; the last recognises everything.
