@@ -18,8 +18,16 @@ use super::session::Session;
 
 /// Reads what is wanted, as [`crate::cycle::Source::read`] promises.
 pub async fn read(session: &Session, wanted: &Wanted, sink: mpsc::Sender<Entry>) -> Result<Coverage, SourceError> {
-    let mut reading =
-        Reading { session, wanted, sink, seen: HashSet::new(), groups: HashMap::new(), causes: Causes::default(), sent: false };
+    let mut reading = Reading {
+        session,
+        wanted,
+        sink,
+        seen: HashSet::new(),
+        groups: HashMap::new(),
+        selected: Vec::new(),
+        causes: Causes::default(),
+        sent: false,
+    };
     let end = reading.everything().await;
     match end {
         Err(Halt::ReceiverGone) => {
@@ -63,15 +71,17 @@ pub(super) struct Reading<'a> {
     pub(super) wanted: &'a Wanted,
     sink: mpsc::Sender<Entry>,
     seen: HashSet<EntryId>,
-    /// Members of each group read, where scope needs the graph; `None` if they could not be read whole.
+    /// Members of each group read; `None` if they could not be read whole.
     pub(super) groups: HashMap<DnKey, Option<Vec<Dn>>>,
+    /// The groups that are provisioned.
+    pub(super) selected: Vec<DnKey>,
     pub(super) causes: Causes,
     sent: bool,
 }
 
 impl Reading<'_> {
     async fn everything(&mut self) -> Result<(), Halt> {
-        if self.wanted.membership {
+        if self.wanted.membership || !self.wanted.scope_groups.is_empty() {
             self.all_groups().await?;
         }
         let filter = self.wanted.users.filter.as_deref().unwrap_or(self.session.facts.user_filter).to_owned();
@@ -184,8 +194,9 @@ impl Reading<'_> {
         };
         if role != Role::User {
             entry.selected = role == Role::SelectedGroup || self.is_selected_by_place(&entry.dn, role);
-            if !self.wanted.scope_groups.is_empty() {
-                self.groups.insert(entry.dn.key().clone(), entry.members.clone());
+            self.groups.insert(entry.dn.key().clone(), entry.members.clone());
+            if entry.selected {
+                self.selected.push(entry.dn.key().clone());
             }
         }
         if !self.seen.insert(entry.id.clone()) {

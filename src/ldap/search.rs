@@ -105,6 +105,11 @@ impl SearchError {
         }
     }
 
+    /// True if another server holds what was searched.
+    pub fn is_referral(&self) -> bool {
+        matches!(self, Self::Result { code: 10, .. })
+    }
+
     /// True if the base of the search does not exist, or may not be seen.
     pub fn is_no_such_object(&self) -> bool {
         matches!(self, Self::Result { code: 32, .. })

@@ -206,6 +206,24 @@ async fn a_scope_group_outside_the_bases_brings_the_groups_nested_in_it() {
 }
 
 #[tokio::test]
+async fn a_provisioned_group_brings_the_groups_nested_in_it_from_outside_the_bases() {
+    let ldif = [
+        ada_and_bob(),
+        unit("Far"),
+        group("cn=outer,ou=Groups,dc=example,dc=com", &["cn=inner,ou=Far,dc=example,dc=com"]),
+        group("cn=inner,ou=Far,dc=example,dc=com", &["cn=deep,ou=Far,dc=example,dc=com"]),
+        group("cn=deep,ou=Far,dc=example,dc=com", &["uid=bob,ou=People,dc=example,dc=com", "cn=inner,ou=Far,dc=example,dc=com"]),
+    ]
+    .concat();
+    let slapd = Slapd::start(&ldif);
+    let read = read(slapd.settings(), &people()).await.full();
+    for (name, selected) in [("cn=outer,ou=Groups", true), ("cn=inner,ou=Far", false), ("cn=deep,ou=Far", false)] {
+        assert_eq!(read.at(&format!("{name},dc=example,dc=com")).selected, selected, "{name}");
+    }
+    assert_eq!(read.names(ResourceType::Group).len(), 4);
+}
+
+#[tokio::test]
 async fn a_scope_group_that_is_missing_empty_or_none_makes_the_reading_partial() {
     let ldif = [ada_and_bob(), unit("Far"), group("cn=empty,ou=Far,dc=example,dc=com", &[""])].concat();
     let slapd = Slapd::start(&ldif.replace("member: \n", "member:\n"));
@@ -357,10 +375,13 @@ async fn ldaps_and_start_tls_read_with_the_right_authority_only() {
         settings.ca_file = Some(slapd.ca_file());
         read(settings.clone(), &people()).await.full();
         assert!(Directory::new(settings.clone()).probe(&people()).await.unwrap().encrypted);
-        for untrusted in [Some(other.ca_file()), None, Some("/does/not/exist.pem".into())] {
+        for (untrusted, why) in
+            [(Some(other.ca_file()), "invalid peer certificate"), (None, ""), (Some("/does/not/exist.pem".into()), "CA file")]
+        {
             settings.ca_file = untrusted;
             let read = read(settings.clone(), &people()).await;
-            assert!(matches!(read.coverage, Err(SourceError::Unreachable(_))), "{url}: {:?}", read.coverage);
+            let Err(SourceError::Unreachable(causes)) = &read.coverage else { panic!("{url}: {:?}", read.coverage) };
+            assert!(causes[0].contains(why), "{causes:?}");
         }
     }
 }
