@@ -497,6 +497,12 @@ async fn a_range_that_fails_leaves_the_members_unknown() {
 }
 
 #[tokio::test]
+async fn several_entries_for_one_dn_end_the_reading() {
+    let (_, coverage) = ranged(|id, _| [user(id, "1"), user(id, "2"), done(id, "")].concat()).await;
+    assert!(told(&coverage).contains("for one entry with several"), "{coverage:?}");
+}
+
+#[tokio::test]
 async fn ranges_without_end_are_given_up() {
     let (entries, coverage) =
         ranged(|id, first| [group(id, &format!("member;range={first}-{first}"), &["uid=0,dc=x"]), done(id, "")].concat()).await;
