@@ -10,7 +10,7 @@ use crate::cycle::SourceError;
 use crate::model::{AttributeName, Coverage, Dn, DnKey, Entry, EntryId, ResourceType, Wanted};
 
 use super::causes::Causes;
-use super::decode;
+use super::decode::{self, Members};
 use super::ranges;
 use super::raw_entry::RawEntry;
 use super::search::{Item, Query};
@@ -99,7 +99,7 @@ impl Reading<'_> {
         while let Some(item) = search.next().await {
             if let Some(raw) = self.judge(item, base) {
                 if raw.unfinished().is_empty() {
-                    self.hand_on(raw, role, false).await?;
+                    self.hand_on(raw, role, Members::Whole).await?;
                 } else {
                     unfinished.push(raw);
                 }
@@ -146,7 +146,7 @@ impl Reading<'_> {
 
     /// Fetches the values that the server left out, then hands the entry on.
     pub(super) async fn complete(&mut self, mut raw: RawEntry, role: Role) -> Result<(), Halt> {
-        let mut members_missing = false;
+        let mut members = Members::Whole;
         for (name, next) in raw.unfinished() {
             let rest = ranges::rest(self.session, &raw.dn, &name, next).await;
             let error = match rest {
@@ -163,9 +163,9 @@ impl Reading<'_> {
             if role == Role::User || !self.is_member_attribute(&name) {
                 return Ok(());
             }
-            members_missing = true;
+            members = Members::InPart;
         }
-        self.hand_on(raw, role, members_missing).await
+        self.hand_on(raw, role, members).await
     }
 
     fn is_member_attribute(&self, name: &AttributeName) -> bool {
@@ -173,7 +173,7 @@ impl Reading<'_> {
     }
 
     /// Decodes an entry and sends it, unless it was sent before.
-    pub(super) async fn hand_on(&mut self, raw: RawEntry, role: Role, members_missing: bool) -> Result<(), Halt> {
+    pub(super) async fn hand_on(&mut self, raw: RawEntry, role: Role, members: Members) -> Result<(), Halt> {
         let facts = self.session.facts;
         let decoded = match role {
             Role::User => decode::user(raw, facts, &self.wanted.user_attributes),
@@ -182,7 +182,7 @@ impl Reading<'_> {
                 return Ok(());
             }
             Role::Group | Role::SelectedGroup | Role::ScopeGroup => {
-                decode::group(raw, facts, &self.wanted.group_attributes, members_missing)
+                decode::group(raw, facts, &self.wanted.group_attributes, members)
             }
         };
         let mut entry = match decoded {
