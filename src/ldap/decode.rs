@@ -1,10 +1,21 @@
 //! Makes an [`Entry`] of what the server sent.
 
-use crate::model::{AttributeName, Dn, Entry, EntryId, ResourceType, Status};
+use std::collections::BTreeMap;
+
+use crate::model::{AttributeName, AttributeValue, Dn, Entry, EntryId, ResourceType, Status};
 
 use super::members::member_dns;
 use super::raw_entry::RawEntry;
 use super::vendor::Facts;
+
+/// How much of a group's members came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Members {
+    /// All that we may see.
+    Whole,
+    /// A range of them could not be read.
+    InPart,
+}
 
 /// The attributes to ask for: the given ones and what we need ourselves, each once.
 pub fn attributes(facts: &Facts, resource_type: ResourceType, wanted: &[AttributeName]) -> Vec<String> {
@@ -27,8 +38,8 @@ pub fn user(mut raw: RawEntry, facts: &Facts, wanted: &[AttributeName]) -> Resul
     Ok(Entry { id, dn, resource_type: ResourceType::User, selected: true, status, members: None, attributes })
 }
 
-/// The group, or a sentence on why it is none. Its members are `None` if `unreadable`.
-pub fn group(mut raw: RawEntry, facts: &Facts, wanted: &[AttributeName], unreadable: bool) -> Result<Entry, String> {
+/// The group, or a sentence on why it is none.
+pub fn group(mut raw: RawEntry, facts: &Facts, wanted: &[AttributeName], came: Members) -> Result<Entry, String> {
     let (id, dn) = identity(&raw, facts)?;
     let mut members = Vec::new();
     for name in facts.member_attributes {
@@ -38,7 +49,10 @@ pub fn group(mut raw: RawEntry, facts: &Facts, wanted: &[AttributeName], unreada
         }
         members.extend(dns);
     }
-    let members = if unreadable { None } else { Some(members) };
+    let members = match came {
+        Members::Whole => Some(members),
+        Members::InPart => None,
+    };
     let attributes = wanted_of(&mut raw, wanted);
     Ok(Entry { id, dn, resource_type: ResourceType::Group, selected: false, status: Status::Enabled, members, attributes })
 }
@@ -56,12 +70,9 @@ fn identity(raw: &RawEntry, facts: &Facts) -> Result<(EntryId, Dn), String> {
     Ok((id, dn))
 }
 
-fn wanted_of(
-    raw: &mut RawEntry,
-    wanted: &[AttributeName],
-) -> std::collections::BTreeMap<AttributeName, Vec<crate::model::AttributeValue>> {
+fn wanted_of(raw: &mut RawEntry, wanted: &[AttributeName]) -> BTreeMap<AttributeName, Vec<AttributeValue>> {
     let taken = wanted.iter().map(|name| (name.clone(), raw.take(name)));
-    let mut attributes = std::collections::BTreeMap::new();
+    let mut attributes = BTreeMap::new();
     for (name, values) in taken {
         if !values.is_empty() {
             attributes.insert(name, values);

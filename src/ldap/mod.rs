@@ -41,5 +41,5 @@ mod source;
 
 pub use filter::check_filter;
 pub use probe::Probe;
-pub use settings::{Bind, Settings};
+pub use settings::{Bind, Settings, check_url};
 pub use source::Directory;

@@ -10,7 +10,7 @@ use crate::cycle::SourceError;
 use crate::model::{AttributeName, Coverage, Dn, DnKey, Entry, EntryId, ResourceType, Wanted};
 
 use super::causes::Causes;
-use super::decode;
+use super::decode::{self, Members};
 use super::ranges;
 use super::raw_entry::RawEntry;
 use super::search::{Item, Query};
@@ -18,8 +18,17 @@ use super::session::Session;
 
 /// Reads what is wanted, as [`crate::cycle::Source::read`] promises.
 pub async fn read(session: &Session, wanted: &Wanted, sink: mpsc::Sender<Entry>) -> Result<Coverage, SourceError> {
-    let mut reading =
-        Reading { session, wanted, sink, seen: HashSet::new(), groups: HashMap::new(), places: HashMap::new(), causes: Causes::default(), sent: false };
+    let mut reading = Reading {
+        session,
+        wanted,
+        sink,
+        seen: HashSet::new(),
+        groups: HashMap::new(),
+        places: HashMap::new(),
+        selected: Vec::new(),
+        causes: Causes::default(),
+        sent: false,
+    };
     let end = reading.everything().await;
     match end {
         Err(Halt::ReceiverGone) => {
@@ -63,17 +72,19 @@ pub(super) struct Reading<'a> {
     pub(super) wanted: &'a Wanted,
     sink: mpsc::Sender<Entry>,
     seen: HashSet<EntryId>,
-    /// Members of each group read, where scope needs the graph; `None` if they could not be read whole.
+    /// Members of each group read; `None` if they could not be read whole.
     pub(super) groups: HashMap<DnKey, Option<Vec<Dn>>>,
     /// Where each of them is, by its lasting id.
     pub(super) places: HashMap<EntryId, DnKey>,
+    /// The groups that are provisioned.
+    pub(super) selected: Vec<DnKey>,
     pub(super) causes: Causes,
     sent: bool,
 }
 
 impl Reading<'_> {
     async fn everything(&mut self) -> Result<(), Halt> {
-        if self.wanted.membership {
+        if self.wanted.membership || !self.wanted.scope_groups.is_empty() {
             self.all_groups().await?;
         }
         let filter = self.wanted.users.filter.as_deref().unwrap_or(self.session.facts.user_filter).to_owned();
@@ -91,7 +102,7 @@ impl Reading<'_> {
         while let Some(item) = search.next().await {
             if let Some(raw) = self.judge(item, base) {
                 if raw.unfinished().is_empty() {
-                    self.hand_on(raw, role, false).await?;
+                    self.hand_on(raw, role, Members::Whole).await?;
                 } else {
                     unfinished.push(raw);
                 }
@@ -138,7 +149,7 @@ impl Reading<'_> {
 
     /// Fetches the values that the server left out, then hands the entry on.
     pub(super) async fn complete(&mut self, mut raw: RawEntry, role: Role) -> Result<(), Halt> {
-        let mut members_missing = false;
+        let mut members = Members::Whole;
         for (name, next) in raw.unfinished() {
             let rest = ranges::rest(self.session, &raw.dn, &name, next).await;
             let error = match rest {
@@ -155,9 +166,9 @@ impl Reading<'_> {
             if role == Role::User || !self.is_member_attribute(&name) {
                 return Ok(());
             }
-            members_missing = true;
+            members = Members::InPart;
         }
-        self.hand_on(raw, role, members_missing).await
+        self.hand_on(raw, role, members).await
     }
 
     fn is_member_attribute(&self, name: &AttributeName) -> bool {
@@ -165,7 +176,7 @@ impl Reading<'_> {
     }
 
     /// Decodes an entry and sends it, unless it was sent before.
-    pub(super) async fn hand_on(&mut self, raw: RawEntry, role: Role, members_missing: bool) -> Result<(), Halt> {
+    pub(super) async fn hand_on(&mut self, raw: RawEntry, role: Role, members: Members) -> Result<(), Halt> {
         let facts = self.session.facts;
         let decoded = match role {
             Role::User => decode::user(raw, facts, &self.wanted.user_attributes),
@@ -174,7 +185,7 @@ impl Reading<'_> {
                 return Ok(());
             }
             Role::Group | Role::SelectedGroup | Role::ScopeGroup => {
-                decode::group(raw, facts, &self.wanted.group_attributes, members_missing)
+                decode::group(raw, facts, &self.wanted.group_attributes, members)
             }
         };
         let mut entry = match decoded {
@@ -186,9 +197,10 @@ impl Reading<'_> {
         };
         if role != Role::User {
             entry.selected = role == Role::SelectedGroup || self.is_selected_by_place(&entry.dn, role);
-            if !self.wanted.scope_groups.is_empty() {
-                self.groups.insert(entry.dn.key().clone(), entry.members.clone());
-                self.places.insert(entry.id.clone(), entry.dn.key().clone());
+            self.groups.insert(entry.dn.key().clone(), entry.members.clone());
+            self.places.insert(entry.id.clone(), entry.dn.key().clone());
+            if entry.selected {
+                self.selected.push(entry.dn.key().clone());
             }
         }
         if !self.seen.insert(entry.id.clone()) {

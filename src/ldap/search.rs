@@ -105,6 +105,11 @@ impl SearchError {
         }
     }
 
+    /// True if another server holds what was searched.
+    pub fn is_referral(&self) -> bool {
+        matches!(self, Self::Result { code: 10, .. })
+    }
+
     /// True if the base of the search does not exist, or may not be seen.
     pub fn is_no_such_object(&self) -> bool {
         matches!(self, Self::Result { code: 32, .. })
@@ -115,6 +120,9 @@ impl SearchError {
 #[derive(Debug)]
 pub struct Search {
     items: mpsc::Receiver<Item>,
+    /// Given back as items are taken. A base search gives its own back: several run at once, and one that waits
+    /// for its turn to be read must not stop the others.
+    credit: Option<Credit>,
     task: AbortOnDropHandle<Result<(), SearchError>>,
     ending: Ending,
 }
@@ -123,13 +131,18 @@ impl Search {
     /// Starts a search on a connection.
     pub fn start(ldap: Ldap, query: Query, manner: Manner, credit: Credit, ending: Ending) -> Self {
         let (sender, items) = mpsc::channel(IN_FLIGHT);
-        let pages = Pages { ldap, query, manner, credit, ending: ending.clone(), sender };
-        Self { items, task: AbortOnDropHandle::new(tokio::spawn(pages.drive())), ending }
+        let (own, readers) = if query.scope == Scope::Base { (Some(credit), None) } else { (None, Some(credit)) };
+        let pages = Pages { ldap, query, manner, credit: own, ending: ending.clone(), sender };
+        Self { items, credit: readers, task: AbortOnDropHandle::new(tokio::spawn(pages.drive())), ending }
     }
 
     /// The next item; `None` when no more come, for whatever reason.
     pub async fn next(&mut self) -> Option<Item> {
-        self.items.recv().await
+        let item = self.items.recv().await?;
+        if let Some(credit) = &self.credit {
+            credit.give_back();
+        }
+        Some(item)
     }
 
     /// Whether everything came.
@@ -146,7 +159,7 @@ struct Pages {
     ldap: Ldap,
     query: Query,
     manner: Manner,
-    credit: Credit,
+    credit: Option<Credit>,
     ending: Ending,
     sender: mpsc::Sender<Item>,
 }
@@ -205,13 +218,19 @@ impl Pages {
         let controls = self.controls(size, cookie);
         self.ldap.with_search_options(options).with_controls(controls).with_timeout(self.manner.reply_limit);
         let query = self.query.clone();
+        let one_entry = query.scope == Scope::Base;
         let stream = self.ldap.streaming_search(&query.base, query.scope, &query.filter, query.attributes).await;
         let mut stream = stream.map_err(|error| self.failure(error))?;
         let mut entries = 0u32;
         while let Some(item) = stream.next().await.map_err(|error| self.failure(error))? {
-            self.credit.give_back();
+            if let Some(credit) = &self.credit {
+                credit.give_back();
+            }
             let item = decode(item);
             entries += u32::from(!matches!(item, Item::Reference(_)));
+            if entries > 1 && one_entry {
+                return Err(SearchError::Lost("the server answered a search for one entry with several".to_owned()));
+            }
             if self.sender.send(item).await.is_err() {
                 return Err(SearchError::Lost("the reading was stopped".to_owned()));
             }

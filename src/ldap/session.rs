@@ -17,7 +17,7 @@ use super::credit::Credit;
 use super::ending::Ending;
 use super::root_dse::{self, RootDse, result_name, words};
 use super::search::{Item, Manner, Paging, Query, Search, SearchError};
-use super::settings::{Bind, Settings};
+use super::settings::{Bind, Place, Settings, place};
 use super::vendor::{self, Facts};
 use super::{guard, paging, socket, starttls, tls};
 
@@ -193,16 +193,9 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 /// The stream, and whether it is encrypted. Errors begin with the URL.
 async fn connect(settings: &Settings, url: &Url, secret: bool) -> Result<(Box<dyn Stream>, bool), String> {
+    let Place { host, port, ldaps } = place(url)?;
     let about = |cause: String| format!("{url}: {cause}");
-    let (port, encrypted) = match url.scheme() {
-        "ldaps" => (636, true),
-        "ldap" => (389, settings.start_tls),
-        other => return Err(about(format!("{other}:// is no scheme of a directory, write ldaps:// or ldap://"))),
-    };
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    if host.is_empty() {
-        return Err(about("the URL names no host".to_owned()));
-    }
+    let encrypted = ldaps || settings.start_tls;
     let config = if encrypted { Some(tls::client_config(settings.ca_file.as_deref()).map_err(about)?) } else { None };
     let permitted = |address: &SocketAddr| {
         if !secret || encrypted || settings.allow_cleartext || address.ip().is_loopback() {
@@ -212,11 +205,11 @@ async fn connect(settings: &Settings, url: &Url, secret: bool) -> Result<(Box<dy
         }
     };
     let limit = settings.connect_timeout;
-    let mut stream = socket::connect(host, url.port().unwrap_or(port), limit, permitted).await.map_err(about)?;
+    let mut stream = socket::connect(&host, port, limit, permitted).await.map_err(about)?;
     let Some(config) = config else { return Ok((Box::new(stream), false)) };
-    if url.scheme() == "ldap" {
+    if !ldaps {
         starttls::ask(&mut stream, limit).await.map_err(about)?;
     }
-    let stream = tls::shake_hands(stream, host, config, limit).await.map_err(about)?;
+    let stream = tls::shake_hands(stream, &host, config, limit).await.map_err(about)?;
     Ok((Box::new(stream), true))
 }

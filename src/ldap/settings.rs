@@ -47,6 +47,42 @@ pub enum Bind {
     },
 }
 
+/// Where a server is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    /// Name or address, without brackets.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// True for `ldaps://`.
+    pub ldaps: bool,
+}
+
+/// Checks that a URL names a directory server and nothing more. The error does not repeat the URL, which may
+/// hold a password.
+pub fn check_url(url: &Url) -> Result<(), String> {
+    place(url).map(|_| ())
+}
+
+/// The server that a URL names.
+pub(super) fn place(url: &Url) -> Result<Place, String> {
+    let (port, ldaps) = match url.scheme() {
+        "ldaps" => (636, true),
+        "ldap" => (389, false),
+        _ => return Err("a directory's URL begins with ldaps:// or ldap://".to_owned()),
+    };
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("a directory's URL holds no user and no password; they belong under bind".to_owned());
+    }
+    if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
+        return Err("a directory's URL ends after the port; the base DN belongs to the channel".to_owned());
+    }
+    match url.host_str().unwrap_or_default().trim_matches(['[', ']']) {
+        "" => Err("the URL names no host".to_owned()),
+        host => Ok(Place { host: host.to_owned(), port: url.port().unwrap_or(port), ldaps }),
+    }
+}
+
 impl Settings {
     /// Settings with everything at its default: TLS by the scheme alone, pages of 500, 10 s to connect,
     /// 60 s for a reply.
@@ -70,6 +106,24 @@ impl Settings {
         match &self.bind {
             Bind::Anonymous => "anonymous",
             Bind::Simple { dn, .. } => dn,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_names_a_server_and_nothing_more() {
+        let check = |text: &str| place(&text.parse().unwrap());
+        let good = |host: &str, port, ldaps| Ok(Place { host: host.to_owned(), port, ldaps });
+        assert_eq!(check("ldaps://dc1.example.com"), good("dc1.example.com", 636, true));
+        assert_eq!(check("ldap://10.0.0.1/"), good("10.0.0.1", 389, false));
+        assert_eq!(check("ldap://[::1]:3890"), good("::1", 3890, false));
+        for bad in ["http://x", "ldap://", "ldap:///", "ldap://cn=a:secret@x", "ldap://x/dc=y", "ldap://x?cn", "ldap://x/#a"] {
+            let error = check(bad).unwrap_err();
+            assert!(!error.contains("secret"), "{bad}: {error}");
         }
     }
 }

@@ -197,4 +197,38 @@ mod tests {
             assert!(matches!(verdict(parts), Err(Violation::Shape(_))), "{number}: {:?}", verdict(parts));
         }
     }
+
+    fn samples() -> [Vec<u8>; 3] {
+        let id = ber::write_unsigned(2, 7);
+        let value = ber::write(0x31, &[ber::write(4, &[0xff, 0xfe]), ber::write(4, b"x")].concat());
+        let attribute = ber::write(0x30, &[ber::write(4, b"cn"), value].concat());
+        let entry = ber::write(0x64, &[ber::write(4, b"dc=x"), ber::write(0x30, &attribute)].concat());
+        let control = ber::write(0x30, &[ber::write(4, b"1.2.3"), vec![1, 1, 0], ber::write(4, b"v")].concat());
+        let referral = ber::write(0xa3, &ber::write(4, b"ldap://x"));
+        let parts = [ber::write_unsigned(0x0a, 10), ber::write(4, b"dc=x"), ber::write(4, b"text"), referral].concat();
+        [
+            message(&[id.clone(), entry]),
+            message(&[id.clone(), ber::write(0x65, &parts), ber::write(0xa0, &control)]),
+            message(&[id, ber::write(0x73, &ber::write(4, b"ldap://x"))]),
+        ]
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_passes_is_taken_whole_by_the_parser_behind(
+            sample in 0usize..3,
+            changes in proptest::collection::vec((0usize..80, proptest::num::u8::ANY), 0..6),
+        ) {
+            let mut frame = samples()[sample].clone();
+            for (place, octet) in changes {
+                let place = place % frame.len();
+                frame[place] = octet;
+            }
+            let passes = ber::check_nesting(&frame, 32).and_then(|()| Message::open(&frame)?.check_answer()).is_ok();
+            if passes {
+                let rest = ldap3::asn1::parse_tag(&frame).map(|(rest, _)| rest.len());
+                proptest::prop_assert_eq!(rest.ok(), Some(0));
+            }
+        }
+    }
 }

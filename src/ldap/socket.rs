@@ -24,9 +24,7 @@ pub async fn connect(
         .map_err(|error| format!("the name cannot be resolved: {error}"))?;
     let mut causes = Vec::new();
     for address in addresses {
-        if let Err(refusal) = permitted(&address) {
-            return Err(refusal);
-        }
+        permitted(&address)?;
         match timeout(limit, connect_to(address)).await {
             Ok(Ok(stream)) => return Ok(stream),
             Ok(Err(error)) => causes.push(format!("{address}: {error}")),

@@ -1,7 +1,7 @@
 //! The group graph: every group below the bases, each group that decides scope wherever it is, and the groups
-//! that these reach outside the bases.
+//! that these and the provisioned ones reach outside the bases.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 
 use ldap3::Scope;
 
@@ -12,6 +12,10 @@ use super::reading::{Halt, Reading, Role, outermost};
 use super::search::{Item, Query};
 
 const ANYTHING: &str = "(objectClass=*)";
+
+/// Searches under way at once for members that may be groups: hides the round trips, and is far below the
+/// operations that a server lets one connection have open.
+const AT_ONCE: usize = 32;
 
 impl Reading<'_> {
     /// Reads them all.
@@ -36,7 +40,9 @@ impl Reading<'_> {
             }
             roots.push(root);
         }
-        self.outside(roots, &bases).await
+        self.outside(roots, &bases, Purpose::Scope).await?;
+        let selected = std::mem::take(&mut self.selected);
+        self.outside(selected, &bases, Purpose::Membership).await
     }
 
     /// Where a group that decides scope is now: the entry that it was before, wherever that went, else what stands
@@ -111,46 +117,63 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// Walks down from the groups that decide scope and reads the groups that no search covered.
-    async fn outside(&mut self, roots: Vec<DnKey>, bases: &[Dn]) -> Result<(), Halt> {
-        let mut queue = VecDeque::from(roots);
-        let mut reached: HashSet<DnKey> = queue.iter().cloned().collect();
-        while let Some(key) = queue.pop_front() {
-            let members = self.groups.get(&key).cloned().flatten().unwrap_or_default();
-            for member in members {
-                if !reached.insert(member.key().clone()) {
-                    continue;
-                }
-                let known = self.groups.contains_key(member.key());
-                if !known && !bases.iter().any(|base| member.is_within(base)) {
-                    self.possible_group(&member).await?;
-                }
-                if self.groups.contains_key(member.key()) {
-                    queue.push_back(member.key().clone());
-                }
+    /// Reads the groups outside the bases that `roots` reach, however many steps away.
+    async fn outside(&mut self, roots: Vec<DnKey>, bases: &[Dn], purpose: Purpose) -> Result<(), Halt> {
+        let mut reached: HashSet<DnKey> = roots.iter().cloned().collect();
+        let mut level: Vec<DnKey> = reached.iter().cloned().collect();
+        while !level.is_empty() {
+            let members = level.iter().filter_map(|key| self.groups.get(key)?.as_ref()).flatten();
+            let new: Vec<Dn> = members.filter(|member| reached.insert(member.key().clone())).cloned().collect();
+            let unread: Vec<&Dn> = new
+                .iter()
+                .filter(|dn| !self.groups.contains_key(dn.key()) && !bases.iter().any(|base| dn.is_within(base)))
+                .collect();
+            for some in unread.chunks(AT_ONCE) {
+                self.possible_groups(some, purpose).await?;
             }
+            level = new.iter().map(Dn::key).filter(|key| self.groups.contains_key(key)).cloned().collect();
         }
         Ok(())
     }
 
-    /// Reads a member that may be a group. One that does not exist is a stale value and matters to nobody.
-    async fn possible_group(&mut self, dn: &Dn) -> Result<(), Halt> {
-        let mut search = self.session.search(self.query(dn, Scope::Base, self.session.facts.group_filter, Role::Group));
-        let mut found = None;
-        while let Some(item) = search.next().await {
-            found = self.judge(item, dn).or(found);
-        }
-        match search.finish().await {
-            Ok(()) => {}
-            Err(error) if error.is_no_such_object() => tracing::debug!(%dn, "a member that does not exist or may not be seen"),
-            Err(error) => {
-                self.causes.add(format!("{dn} is a member and may be a group, but cannot be read: {error}"));
-                return if error.ends_session() { Err(Halt::ConnectionLost) } else { Ok(()) };
+    /// Reads members that may be groups. One that does not exist is a stale value and matters to nobody.
+    async fn possible_groups(&mut self, dns: &[&Dn], purpose: Purpose) -> Result<(), Halt> {
+        let start = |dn: &Dn| self.session.search(self.query(dn, Scope::Base, self.session.facts.group_filter, Role::Group));
+        let searches: Vec<_> = dns.iter().map(|dn| start(dn)).collect();
+        for (dn, mut search) in dns.iter().zip(searches) {
+            let mut found = None;
+            while let Some(item) = search.next().await {
+                found = self.judge(item, dn).or(found);
+            }
+            match search.finish().await {
+                Ok(()) => {}
+                Err(error) if error.is_no_such_object() => {
+                    tracing::debug!(%dn, "a member that does not exist or may not be seen");
+                }
+                Err(error) if error.is_referral() && purpose == Purpose::Membership => {
+                    tracing::debug!(%dn, "a member that another server holds");
+                }
+                Err(error) => {
+                    self.causes.add(format!("{dn} is a member and may be a group, but cannot be read: {error}"));
+                    if error.ends_session() {
+                        return Err(Halt::ConnectionLost);
+                    }
+                }
+            }
+            if let Some(raw) = found {
+                self.complete(raw, Role::Group).await?;
             }
         }
-        match found {
-            Some(raw) => self.complete(raw, Role::Group).await,
-            None => Ok(()),
-        }
+        Ok(())
     }
+}
+
+/// What a walk is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// Who is in scope: a member that another server holds may be a group, so the reading is partial.
+    Scope,
+    /// Who is a member of a provisioned group. Members that another server holds are common in a forest; their
+    /// users are in no base of ours.
+    Membership,
 }

@@ -227,9 +227,15 @@ impl Target for Provider {
             (Action::Create(resource), Some(request)) => self.create(&request, resource).await,
             (Action::Update { resource_id, edits }, _) => self.update(change, resource_id, edits, references).await,
             (Action::Delete { resource_id }, Some(request)) => self.delete(&request, resource_id).await,
-            (Action::Create(_) | Action::Delete { .. } | Action::Adopt { .. } | Action::Claim { .. } | Action::Release | Action::Forget, _) => {
-                Err(TargetError::Protocol("a step that sends nothing was given to be sent".to_owned()))
-            }
+            (
+                Action::Create(_)
+                | Action::Delete { .. }
+                | Action::Adopt { .. }
+                | Action::Claim { .. }
+                | Action::Release
+                | Action::Forget,
+                _,
+            ) => Err(TargetError::Protocol("a step that sends nothing was given to be sent".to_owned())),
         }
     }
 }

@@ -125,12 +125,7 @@ fn claims(connection: &Connection, target: &TargetName) -> Result<BTreeMap<Entry
 
 /// What requests without an answer leave open. An open delete leaves nothing open: it is sent again,
 /// and a resource that is not there any more counts as deleted. A create is followed up by the channel that sent it.
-fn unanswered(
-    connection: &Connection,
-    target: &TargetName,
-    channel: &ChannelName,
-    snapshot: &mut Snapshot,
-) -> Result<(), Fault> {
+fn unanswered(connection: &Connection, target: &TargetName, channel: &ChannelName, snapshot: &mut Snapshot) -> Result<(), Fault> {
     let mut statement = connection.prepare_cached(
         "SELECT entry_id, coalesce(unsettled, body), channel = ?2 FROM journal
          WHERE target = ?1 AND closed_at IS NULL ORDER BY id",

@@ -274,11 +274,16 @@ async fn a_conflict_that_no_look_up_foresaw_adopts() {
     bridge.synced().await;
     bridge.directory.add_user("zoe");
     bridge.provider.add_user("zoe", json!({}));
-    bridge.provider.fail_when("GET", "/Users", 1, Fault::Answer {
-        status: 200,
-        headers: vec![("content-type", "application/scim+json".into())],
-        body: r#"{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":0,"Resources":[]}"#.into(),
-    });
+    bridge.provider.fail_when(
+        "GET",
+        "/Users",
+        1,
+        Fault::Answer {
+            status: 200,
+            headers: vec![("content-type", "application/scim+json".into())],
+            body: r#"{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":0,"Resources":[]}"#.into(),
+        },
+    );
     bridge.synced().await;
     bridge.assert_no_duplicates();
     bridge.assert_silent().await;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ldap2scim::cycle::{Source, SourceError};
 use ldap2scim::ldap::{Bind, Directory, Settings};
-use ldap2scim::model::{AttributeName, Coverage, Dn, Entry, ResourceType, Selection, Status, Vendor, Wanted};
+use ldap2scim::model::{AttributeName, Coverage, Dn, Entry, ResourceType, ScopeGroup, Selection, Status, Vendor, Wanted};
 use ldap2scim::secret::Secret;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
@@ -193,7 +193,7 @@ async fn a_scope_group_outside_the_bases_brings_the_groups_nested_in_it() {
     .concat();
     let slapd = Slapd::start(&ldif);
     let mut wanted = people();
-    wanted.scope_groups = vec![dn("CN=Scope, OU=Far, DC=Example, DC=com")];
+    wanted.scope_groups = vec![ScopeGroup { dn: dn("CN=Scope, OU=Far, DC=Example, DC=com"), id: None }];
     let read = read(slapd.settings(), &wanted).await.full();
     let groups: BTreeMap<&str, bool> = read
         .entries
@@ -203,6 +203,24 @@ async fn a_scope_group_outside_the_bases_brings_the_groups_nested_in_it() {
         .collect();
     let expected = [("cn=back", true), ("cn=inner", false), ("cn=last", false), ("cn=scope", false), ("cn=staff", true)];
     assert_eq!(groups, BTreeMap::from(expected));
+}
+
+#[tokio::test]
+async fn a_provisioned_group_brings_the_groups_nested_in_it_from_outside_the_bases() {
+    let ldif = [
+        ada_and_bob(),
+        unit("Far"),
+        group("cn=outer,ou=Groups,dc=example,dc=com", &["cn=inner,ou=Far,dc=example,dc=com"]),
+        group("cn=inner,ou=Far,dc=example,dc=com", &["cn=deep,ou=Far,dc=example,dc=com"]),
+        group("cn=deep,ou=Far,dc=example,dc=com", &["uid=bob,ou=People,dc=example,dc=com", "cn=inner,ou=Far,dc=example,dc=com"]),
+    ]
+    .concat();
+    let slapd = Slapd::start(&ldif);
+    let read = read(slapd.settings(), &people()).await.full();
+    for (name, selected) in [("cn=outer,ou=Groups", true), ("cn=inner,ou=Far", false), ("cn=deep,ou=Far", false)] {
+        assert_eq!(read.at(&format!("{name},dc=example,dc=com")).selected, selected, "{name}");
+    }
+    assert_eq!(read.names(ResourceType::Group).len(), 4);
 }
 
 #[tokio::test]
@@ -216,7 +234,7 @@ async fn a_scope_group_that_is_missing_empty_or_none_makes_the_reading_partial()
         ("uid=ada,ou=People,dc=example,dc=com", "is not a group"),
     ] {
         let mut wanted = people();
-        wanted.scope_groups = vec![dn(group)];
+        wanted.scope_groups = vec![ScopeGroup { dn: dn(group), id: None }];
         let read = read(slapd.settings(), &wanted).await;
         assert!(read.causes().contains(sentence), "{group}: {}", read.causes());
         assert_eq!(read.names(ResourceType::User).len(), 2, "what can be read is read");
@@ -228,7 +246,7 @@ async fn an_unreadable_scope_group_makes_the_reading_partial() {
     let access = "access to dn.base=\"cn=staff,ou=Groups,dc=example,dc=com\" attrs=member by * none";
     let slapd = Slapd::with(Setup { ldif: ada_and_bob(), access, ..Setup::default() });
     let mut wanted = people();
-    wanted.scope_groups = vec![dn("cn=staff,ou=Groups,dc=example,dc=com")];
+    wanted.scope_groups = vec![ScopeGroup { dn: dn("cn=staff,ou=Groups,dc=example,dc=com"), id: None }];
     assert!(read(slapd.settings(), &wanted).await.causes().contains("has no members that we can see"));
 }
 
@@ -357,10 +375,13 @@ async fn ldaps_and_start_tls_read_with_the_right_authority_only() {
         settings.ca_file = Some(slapd.ca_file());
         read(settings.clone(), &people()).await.full();
         assert!(Directory::new(settings.clone()).probe(&people()).await.unwrap().encrypted);
-        for untrusted in [Some(other.ca_file()), None, Some("/does/not/exist.pem".into())] {
+        for (untrusted, why) in
+            [(Some(other.ca_file()), "invalid peer certificate"), (None, ""), (Some("/does/not/exist.pem".into()), "CA file")]
+        {
             settings.ca_file = untrusted;
             let read = read(settings.clone(), &people()).await;
-            assert!(matches!(read.coverage, Err(SourceError::Unreachable(_))), "{url}: {:?}", read.coverage);
+            let Err(SourceError::Unreachable(causes)) = &read.coverage else { panic!("{url}: {:?}", read.coverage) };
+            assert!(causes[0].contains(why), "{causes:?}");
         }
     }
 }
@@ -391,7 +412,7 @@ async fn a_probe_tells_what_would_surprise() {
     let slapd = Slapd::start(&ada_and_bob());
     let mut wanted = people();
     wanted.user_attributes.push(AttributeName::new("departmentNumber"));
-    wanted.scope_groups = vec![dn("cn=gone,dc=example,dc=com")];
+    wanted.scope_groups = vec![ScopeGroup { dn: dn("cn=gone,dc=example,dc=com"), id: None }];
     let probe = Directory::new(slapd.settings()).probe(&wanted).await.unwrap();
     assert_eq!((probe.vendor, probe.users, probe.groups, probe.encrypted), (Vendor::OpenLdap, 2, 1, false));
     assert_eq!(probe.naming_contexts, [SUFFIX]);

@@ -79,7 +79,9 @@ async fn two_thousand_users_are_loaded_and_left_alone() {
 
 #[tokio::test]
 async fn each_removal_policy_works_on_real_servers() {
-    for (policy, active, left) in [("deactivate", vec!["ada", "eve"], 3), ("delete", vec!["ada", "eve"], 2), ("keep", vec!["ada", "bob", "eve"], 3)] {
+    for (policy, active, left) in
+        [("deactivate", vec!["ada", "eve"], 3), ("delete", vec!["ada", "eve"], 2), ("keep", vec!["ada", "bob", "eve"], 3)]
+    {
         let site = small().await;
         site.configure(&format!("    removal: {{ users: {policy}, groups: delete }}\n"));
         site.expect(0, &["sync"]);
@@ -130,7 +132,9 @@ async fn what_is_there_is_adopted_without_duplicates() {
             .post(format!("{}/Users", site.scim.base_url()))
             .bearer_auth(site.scim.token())
             .header("content-type", "application/scim+json")
-            .body(json!({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": name, "active": true}).to_string())
+            .body(
+                json!({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": name, "active": true}).to_string(),
+            )
             .send()
             .await
             .unwrap();
@@ -147,12 +151,8 @@ async fn resync_repairs_what_was_changed_behind_our_back() {
     site.expect(0, &["sync"]);
     let ada = site.scim.user("ada").await.unwrap()["id"].as_str().unwrap().to_owned();
     let client = reqwest::Client::new();
-    let answer = client
-        .delete(format!("{}/Users/{ada}", site.scim.base_url()))
-        .bearer_auth(site.scim.token())
-        .send()
-        .await
-        .unwrap();
+    let answer =
+        client.delete(format!("{}/Users/{ada}", site.scim.base_url())).bearer_auth(site.scim.token()).send().await.unwrap();
     assert!(answer.status().is_success());
     site.expect(0, &["sync"]);
     assert_eq!(site.active().await, ["bob", "eve"], "a plain sync does not look");
@@ -211,9 +211,8 @@ async fn a_scope_group_that_is_emptied_renamed_or_gone_takes_nobody_away() {
     site.configure_channels(&channel);
     site.expect(0, &["sync"]);
     assert_eq!(site.active().await, ["ada", "bob"]);
-    site.slapd.ldapmodify(&format!(
-        "dn: cn=makers,ou=Groups,{SUFFIX}\nchangetype: modrdn\nnewrdn: cn=builders\ndeleteoldrdn: 1\n"
-    ));
+    site.slapd
+        .ldapmodify(&format!("dn: cn=makers,ou=Groups,{SUFFIX}\nchangetype: modrdn\nnewrdn: cn=builders\ndeleteoldrdn: 1\n"));
     change(&site, "cn=builders,ou=Groups", &format!("add: member\nmember: uid=eve,ou=People,{SUFFIX}\n"));
     site.expect(0, &["sync"]);
     assert_eq!(site.active().await, ["ada", "bob", "eve"], "the group is followed through its rename");

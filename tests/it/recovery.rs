@@ -34,7 +34,8 @@ async fn a_first_load_converges_whatever_answer_is_lost() {
             let bridge = company().await;
             bridge.provider.fail_after("*", "/", number, 1, fault.clone());
             bridge.sync().await;
-            assert_converges(&bridge, &["ada", "bob", "eve"], &["ada", "bob", "eve"], &format!("{fault:?} at request {number}")).await;
+            assert_converges(&bridge, &["ada", "bob", "eve"], &["ada", "bob", "eve"], &format!("{fault:?} at request {number}"))
+                .await;
         }
     }
 }
@@ -67,7 +68,7 @@ async fn an_update_whose_answer_was_lost_is_undone_if_the_directory_changes_back
     bridge.directory.change("id-ada", |entry| {
         entry.attributes.remove(&ldap2scim::model::AttributeName::new("title"));
     });
-    bridge.provider.forget_faults();
+    bridge.provider.heal();
     bridge.synced().await;
     assert!(bridge.provider.user("ada").unwrap().get("title").is_none_or(serde_json::Value::is_null));
     bridge.assert_silent().await;
@@ -91,7 +92,7 @@ async fn a_leaver_whose_create_was_never_answered_is_found_and_switched_off() {
     bridge.provider.fail_when("POST", "/Users", 1, Fault::LostAnswer);
     bridge.provider.fail_after("GET", "/Users", 1, 1000, Fault::status(500));
     bridge.sync().await;
-    bridge.provider.forget_faults();
+    bridge.provider.heal();
     assert!(bridge.active().contains(&"zoe".to_owned()));
     bridge.directory.remove("id-zoe");
     for _ in 0..2 {
@@ -107,7 +108,7 @@ async fn refused_credentials_end_the_cycle_and_lose_nothing() {
     let report = bridge.sync().await;
     assert_eq!(report.end, CycleEnd::Failed);
     assert!(matches!(report.error, Some(CycleError::Target(_))));
-    bridge.provider.forget_faults();
+    bridge.provider.heal();
     assert_converges(&bridge, &["ada", "bob", "eve"], &["ada", "bob", "eve"], "after 401").await;
 }
 

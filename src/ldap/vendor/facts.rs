@@ -98,7 +98,8 @@ mod tests {
     fn status_follows_the_table() {
         use Status::{Disabled, Enabled, Unknown};
         use Vendor::{ActiveDirectory, Ds389, Generic, OpenLdap, PingDirectory};
-        let rows: &[(Vendor, &[(&str, &str)], Status)] = &[
+        type Row = (Vendor, &'static [(&'static str, &'static str)], Status);
+        let rows: &[Row] = &[
             (ActiveDirectory, &[("userAccountControl", "512")], Enabled),
             (ActiveDirectory, &[("userAccountControl", "514")], Disabled),
             (ActiveDirectory, &[("userAccountControl", "66050")], Disabled),

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use ldap2scim::cycle::{Source, SourceError};
-use ldap2scim::model::{
-    AttributeName, AttributeValue, Coverage, Dn, Entry, EntryId, ResourceType, Status, Vendor, Wanted,
-};
+use ldap2scim::model::{AttributeName, AttributeValue, Coverage, Dn, Entry, EntryId, ResourceType, Status, Vendor, Wanted};
 use tokio::sync::mpsc;
 
 /// People and groups by short names.

@@ -109,13 +109,8 @@ impl Site {
 
     /// Members of every group at the target by name.
     pub async fn groups(&self) -> BTreeMap<String, BTreeSet<String>> {
-        let names: BTreeMap<String, String> = self
-            .scim
-            .users()
-            .await
-            .iter()
-            .map(|user| (text(user, "id"), text(user, "userName")))
-            .collect();
+        let names: BTreeMap<String, String> =
+            self.scim.users().await.iter().map(|user| (text(user, "id"), text(user, "userName"))).collect();
         let mut groups = BTreeMap::new();
         for group in self.scim.groups().await {
             let members = group["members"].as_array().cloned().unwrap_or_default();
