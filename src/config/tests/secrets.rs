@@ -69,6 +69,8 @@ fn no_message_ever_holds_a_secret() {
         "bind: { dn: \"cn=a\", password: { env: NOT_SET }, secret: hunter2 }",
         "bind: { dn: \"cn=a\", password: !!int hunter2 }",
         "bind: { dn: \"cn=a\", hunter2: x }",
+        "bind: { dn: \"cn=a\", password:\n&hunter2 }",
+        "bind: { dn: \"cn=a\", password: [\nhunter2 }",
         "bind: hunter2",
         "bnd: hunter2",
         "bind:\n      pw: hunter2",
@@ -109,7 +111,9 @@ proptest::proptest! {
         let at = at % characters.len();
         let (before, after) = (&characters[..at], &characters[(at + cut).min(characters.len())..]);
         let slipped: String = before.iter().copied().chain(typed.chars()).chain(after.iter().copied()).collect();
-        proptest::prop_assume!(slipped.matches("hunter2").count() == 2);
+        if slipped.matches("hunter2").count() != 2 {
+            return Ok(());
+        }
         let shown = match parsed(directory.path(), &slipped) {
             Ok(settings) => settings.warnings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
             Err(problems) => problems.to_string(),
