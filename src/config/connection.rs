@@ -48,6 +48,16 @@ pub(super) fn is_loopback(url: &Url) -> bool {
     host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
+/// Refuses what would travel in clear text to another machine, or warns of it where it is allowed.
+pub(super) fn clear_text(url: &Field<'_>, allowed: bool, what: &str, instead: &str) {
+    if allowed {
+        url.reader.warning(url.finding(format!("{what} travels in clear text")).hint(Some(format!("use {instead}"))));
+    } else {
+        let hint = format!("use {instead}, or allow_cleartext: true if you must");
+        url.reader.problem(url.finding(format!("{what} would travel in clear text")).hint(Some(hint)));
+    }
+}
+
 /// A readable file of certificates in PEM form.
 pub(super) fn ca_file(section: &Section<'_>) -> Option<PathBuf> {
     let field = section.optional("ca_file")?;

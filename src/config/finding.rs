@@ -51,12 +51,17 @@ impl Finding {
             file: file.to_owned(),
             line: place.map(|p| p.line),
             column: place.map(|p| p.column),
-            excerpt: place.and_then(|place| excerpt(text, place, self.bare)),
+            excerpt: place.and_then(|place| excerpt(text, place, self.bare || holds_secrets(&self.path))),
             path: self.path,
             message: self.message,
             hint: self.hint,
         }
     }
+}
+
+/// True for places in sections that take secrets, wherever their lines lie in the file.
+fn holds_secrets(path: &str) -> bool {
+    path.split('.').any(|key| matches!(key, "bind" | "auth"))
 }
 
 /// The place of a character of a value, if the value stands in the file as it is; else the value's own place.

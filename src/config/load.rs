@@ -60,7 +60,8 @@ fn unreadable(error: SyntaxError, text: &str, file_name: &str) -> Problem {
         file: file_name.to_owned(),
         line: error.position.map(|p| p.line),
         column: error.position.map(|p| p.column),
-        excerpt: error.position.and_then(|position| excerpt(text, position, false)),
+        // Where the structure is unknown, anything may be a secret.
+        excerpt: error.position.and_then(|position| excerpt(text, position, true)),
         path: String::new(),
         message,
         hint: None,

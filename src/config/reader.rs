@@ -234,7 +234,9 @@ impl<'a> Section<'a> {
                 continue;
             }
             let meant = did_you_mean(name, known.iter().copied());
-            let named = name_all || meant.is_some();
+            let slip = |word: &&str| strsim::damerau_levenshtein(name, word) <= 2;
+            let named = name_all || known.iter().any(slip);
+            let meant = meant.filter(|_| named);
             let path = if named { joined(&self.field.path, name) } else { self.field.path.clone() };
             let hint = meant.or_else(|| Some(format!("known here: {}", known.join(", "))));
             self.field.reader.problem(Finding::new(key.number, &path, "unknown key").hint(hint).bare());

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::ldap;
 use crate::model::Vendor;
 
-use super::connection::{ca_file, is_loopback, timeouts, url};
+use super::connection::{ca_file, clear_text, is_loopback, timeouts, url};
 use super::reader::{Field, Section};
 use super::secret::secret;
 use super::values::{dn, each, flag, text, whole, word};
@@ -56,12 +56,10 @@ pub(super) fn source(name: &str, field: Field<'_>) -> Option<ldap::Settings> {
     {
         field.wrong("StartTLS is for ldap:// URLs; an ldaps:// connection is encrypted already");
     }
-    if binds.is_some() && !allow_cleartext {
+    if binds.is_some() {
         for (url, item) in urls.iter().zip(urls_field.iter().flat_map(Field::list)) {
             if !encrypted(url) && !is_loopback(url) {
-                let finding = item.finding("the bind password would travel in clear text");
-                let hint = "use ldaps:// or start_tls: true, or allow_cleartext: true if you must".to_owned();
-                item.reader.problem(finding.hint(Some(hint)));
+                clear_text(&item, allow_cleartext, "the bind password", "ldaps:// or start_tls: true");
             }
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::model::TargetName;
 use crate::scim;
 
-use super::connection::{ca_file, is_loopback, timeouts, url};
+use super::connection::{ca_file, clear_text, is_loopback, timeouts, url};
 use super::keys::did_you_mean;
 use super::reader::{Field, Section};
 use super::secret::secret;
@@ -39,11 +39,9 @@ pub(super) fn target(name: &str, field: Field<'_>) -> Option<(TargetName, scim::
     let base_url = base_url?;
     if let Some(field) = url_field
         && base_url.scheme() == "http"
-        && !allow_cleartext
         && !is_loopback(&base_url)
     {
-        let finding = field.finding("everything, the token included, would travel in clear text");
-        field.reader.problem(finding.hint(Some("use https://, or allow_cleartext: true if you must".to_owned())));
+        clear_text(&field, allow_cleartext, "everything, the token included,", "https://");
     }
     if auth_field.is_none() && !is_loopback(&base_url) {
         key.reader.warning(key.finding_at_key("no auth: requests go out without credentials"));

@@ -117,8 +117,11 @@ pub(super) fn filter(field: &Field<'_>) -> Option<String> {
         let written = text(field)?.trim();
         if let Err(problem) = crate::ldap::check_filter(written) {
             let finding = field.finding(format!("not an LDAP filter: {problem}"));
-            let hint = (!written.starts_with('(')).then(|| "a filter stands in parentheses: (attribute=value)".to_owned());
-            field.reader.problem(finding.hint(hint));
+            let place = problem.rsplit_once(" at character ").and_then(|(_, place)| place.parse::<usize>().ok());
+            field.reader.problem(match place {
+                Some(place) => finding.at_character(written, place),
+                None => finding,
+            });
             return None;
         }
         Some(written.to_owned())

@@ -95,6 +95,13 @@ fn sources_are_read_with_all_their_keys() {
 }
 
 #[test]
+fn a_bind_may_name_a_user_principal() {
+    let directory = directory();
+    let settings = parsed(directory.path(), &spoilt(&[("cn=sync,dc=x", "sync@example.com")])).ok().unwrap();
+    assert!(matches!(&settings.sources["corp"].bind, Bind::Simple { dn, .. } if dn == "sync@example.com"));
+}
+
+#[test]
 fn targets_are_read_with_all_their_keys() {
     let settings = full();
     let [(_, cie), (_, lab)] = settings.targets.iter().collect::<Vec<_>>()[..] else { panic!("two targets") };
@@ -260,6 +267,11 @@ fn what_works_and_is_still_worth_a_look_is_warned_of() {
             vec![
                 "c.yaml:21:3: channels.boston: reads users that the channel chicago provisions to cie as well [allowed: chicago stands first, so it decides their attributes]",
             ],
+        ),
+        (
+            vec![("ldaps://dc1.example.com", "ldap://h"), ("    bind:", "    allow_cleartext: true\n    bind:")],
+            String::new(),
+            vec!["c.yaml:4:12: sources.corp.urls[0]: the bind password travels in clear text [use ldaps:// or start_tls: true]"],
         ),
         (vec![], second("users: { base_dn: dc=y }"), vec![]),
         (vec![], second("users: { base_dn: dc=x, filter: '(a=b)' }"), vec![]),

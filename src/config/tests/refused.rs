@@ -88,6 +88,15 @@ fn a_key_that_stands_twice_is_refused_at_every_level() {
 }
 
 #[test]
+fn what_cannot_be_merged_is_refused() {
+    check(&[(
+        "    source: corp",
+        "    <<: 7\n    source: corp",
+        "c.yaml:13:5: channels.chicago.<<: expected a map to merge, found a number",
+    )]);
+}
+
+#[test]
 fn keys_that_must_be_there_are_missed_at_their_section() {
     check(&[
         ("    urls: [\"ldaps://dc1.example.com\", \"ldap://127.0.0.1:389\"]\n", "", "c.yaml:3:3: sources.corp.urls: is missing"),

@@ -69,6 +69,8 @@ fn no_message_ever_holds_a_secret() {
         "bind: { dn: \"cn=a\", password: { env: NOT_SET }, secret: hunter2 }",
         "bind: { dn: \"cn=a\", password: !!int hunter2 }",
         "bind: { dn: \"cn=a\", hunter2: x }",
+        "bind: { dn: \"cn=a\", password:\n&hunter2 }",
+        "bind: { dn: \"cn=a\", password: [\nhunter2 }",
         "bind: hunter2",
         "bnd: hunter2",
         "bind:\n      pw: hunter2",
@@ -95,4 +97,27 @@ fn a_secret_is_not_part_of_a_debug_form() {
     let text = SOUND.replace("{ file: secret }", "hunter2");
     let settings = parsed(directory.path(), &text).ok().unwrap();
     assert!(!format!("{settings:?}").contains("hunter2"));
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config { cases: 400, failure_persistence: None, ..Default::default() })]
+
+    /// Any slip of the keyboard outside the secret itself.
+    #[test]
+    fn no_slip_of_the_keyboard_brings_a_secret_into_a_message(at in 0..2000usize, cut in 0..4usize, typed in "[ a-z:{}\\[\\]\"'#&*!|,\n\t-]{0,3}") {
+        let directory = tempfile::tempdir().unwrap();
+        let text = SOUND.replacen("{ file: secret }", "hunter2", 1).replace("{ bearer: { file: secret } }", "\n      bearer: \"hunter2\"");
+        let characters: Vec<char> = text.chars().collect();
+        let at = at % characters.len();
+        let (before, after) = (&characters[..at], &characters[(at + cut).min(characters.len())..]);
+        let slipped: String = before.iter().copied().chain(typed.chars()).chain(after.iter().copied()).collect();
+        if slipped.matches("hunter2").count() != 2 {
+            return Ok(());
+        }
+        let shown = match parsed(directory.path(), &slipped) {
+            Ok(settings) => settings.warnings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
+            Err(problems) => problems.to_string(),
+        };
+        proptest::prop_assert!(!shown.contains("hunter2"), "{}\n{}", slipped, shown);
+    }
 }
