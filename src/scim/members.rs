@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::answer::Answer;
 use super::target::{Provider, judged};
-use crate::cycle::{Outcome, References, TargetError};
+use crate::cycle::{Disposition, Outcome, References, TargetError};
 use crate::model::{EntryId, ResourceId, ResourceType};
 use crate::plan::Edit;
 
@@ -33,23 +33,43 @@ pub(super) async fn settle(
     let add: Vec<&EntryId> = edits.add.iter().filter(|entry| is_member(entry) != Some(true)).collect();
     let remove: Vec<&EntryId> = edits.remove.iter().filter(|entry| is_member(entry) != Some(false)).collect();
     let single = edits.add.len() + edits.remove.len() == 1;
+    let mut done = 0;
     let mut first_error = None;
     for (entry, leaves) in add.iter().map(|entry| (*entry, false)).chain(remove.iter().map(|entry| (*entry, true))) {
-        let answer = if single { Some(refusal.clone()) } else { one(provider, group, entry, leaves, references).await? };
-        let Some(answer) = answer.filter(|answer| !answer.is_success()) else { continue };
-        // Where members cannot be read, the answer itself is all the evidence there is.
-        let unseen = found.members.is_none();
-        let there_already = !leaves && answer.status == 409;
-        let gone_already = leaves && (answer.is_no_target() || matches!(answer.status, 404 | 410));
-        if !(unseen && (there_already || gone_already)) {
-            first_error.get_or_insert_with(|| match judged(&answer) {
-                // The group is there: it was read. What is missing is the member.
-                TargetError::NotFound => answer.rejected(),
-                other => other,
-            });
+        let result = if single { Ok(Some(refusal.clone())) } else { one(provider, group, entry, leaves, references).await };
+        let error = match result {
+            Ok(None) => continue,
+            Ok(Some(answer)) if answer.is_success() => {
+                done += 1;
+                continue;
+            }
+            Ok(Some(answer)) => {
+                // Where members cannot be read, the answer itself is all the evidence there is.
+                let there_already = !leaves && answer.status == 409;
+                let gone_already = leaves && (answer.is_no_target() || matches!(answer.status, 404 | 410));
+                if found.members.is_none() && (there_already || gone_already) {
+                    continue;
+                }
+                match judged(&answer) {
+                    // The group is there: it was read. What is missing is the member.
+                    TargetError::NotFound => answer.rejected(),
+                    other => other,
+                }
+            }
+            Err(error) => error,
+        };
+        let ends = error.disposition() == Disposition::System;
+        first_error.get_or_insert(error);
+        if ends {
+            break;
         }
     }
-    first_error.map_or_else(|| Ok(Outcome::Exists(group.clone())), Err)
+    match first_error {
+        None => Ok(Outcome::Exists(group.clone())),
+        Some(error) if done == 0 => Err(error),
+        // Not all of it, and not nothing: what is there now is not known to whoever asked.
+        Some(error) => Err(TargetError::AnswerLost(format!("{done} memberships were changed one by one, and then: {error}"))),
+    }
 }
 
 async fn one(

@@ -89,7 +89,9 @@ impl Provider {
         let lost = || TargetError::AnswerLost(format!("it answered {} to a create without saying the id", answer.status));
         let value = resource.name().ok_or_else(lost)?.to_owned();
         let path = resource.resource_type.name_path();
-        let found = self.find(&Lookup { resource_type: resource.resource_type, path, value }).await?;
+        let lookup = Lookup { resource_type: resource.resource_type, path, value };
+        // It is there, whatever goes wrong with the look-up.
+        let found = self.find(&lookup).await.map_err(|_| lost())?;
         match found.as_slice() {
             [one] => Ok(Outcome::Exists(one.resource_id.clone())),
             _ => Err(lost()),

@@ -63,8 +63,21 @@ impl Transport {
     }
 
     /// An answer of any status but 401, 429, 503, redirects and, for what cannot be repeated, server errors.
-    /// A create is sent again only where it certainly was not done.
+    /// A create is sent again only where it certainly was not done. Any error but `AnswerLost` means that the
+    /// request was not done by any of its tries.
     pub(super) async fn send(&self, request: &Request) -> Result<Answer, TargetError> {
+        let mut doubt = None;
+        let outcome = self.attempt(request, &mut doubt).await;
+        match (outcome, doubt) {
+            (Err(error), Some(why)) if request.method != Method::Get && !matches!(error, TargetError::AnswerLost(_)) => {
+                Err(TargetError::AnswerLost(format!("{why}; then: {error}")))
+            }
+            (outcome, _) => outcome,
+        }
+    }
+
+    /// Tries until there is an answer. `doubt` says why an earlier try may have been done.
+    async fn attempt(&self, request: &Request, doubt: &mut Option<String>) -> Result<Answer, TargetError> {
         self.health.check()?;
         let mut renewed = false;
         let mut failed = 0;
@@ -113,6 +126,7 @@ impl Transport {
                         self.health.failed();
                         return self.lost(request, why, answer);
                     }
+                    doubt.get_or_insert(why);
                     tokio::time::sleep(backoff(&self.retry, failed + 1)).await;
                 }
             }

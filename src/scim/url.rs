@@ -77,4 +77,15 @@ mod tests {
             assert_eq!(encoded(&equals(&AttributePath::known("userName"), value)), filter, "{value}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_value_comes_back_from_a_filter(value in ".*") {
+            let sent = encoded(&equals(&AttributePath::known("userName"), &value));
+            proptest::prop_assert!(sent.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"%-._~".contains(&octet)));
+            let plain = percent_encoding::percent_decode_str(&sent).decode_utf8().unwrap();
+            let back: String = serde_json::from_str(plain.strip_prefix("userName eq ").unwrap()).unwrap();
+            proptest::prop_assert_eq!(back, value);
+        }
+    }
 }

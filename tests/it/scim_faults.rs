@@ -5,15 +5,17 @@ use std::time::{Duration, Instant, SystemTime};
 use serde_json::json;
 
 use ldap2scim::cycle::{Outcome, Target, TargetError};
-use ldap2scim::model::{ResourceId, ResourceType, Value};
+use ldap2scim::model::{EntryId, ResourceId, ResourceType, Value};
+use ldap2scim::plan::Action;
 use ldap2scim::scim;
 use ldap2scim::secret::Secret;
 
-use crate::scim_server::{create, delete, edit, edit_with, find, group, members, named, path, user};
+use crate::scim_server::{change, create, delete, edit, edit_with, find, group, members, named, path, user};
 use crate::support::provider::{Create, Fault, Filter, MemberRemove, Paging, Personality, Provider};
 
 const USER: ResourceType = ResourceType::User;
 const GROUP: ResourceType = ResourceType::Group;
+const MANAGER: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager";
 
 /// A word for what came out.
 fn word<T>(result: &Result<T, TargetError>) -> &'static str {
@@ -113,7 +115,7 @@ async fn a_create_is_never_sent_twice_unless_it_certainly_was_not_done() {
         let provider = start().await;
         let mut settings = provider.settings();
         if matches!(fault, Fault::Stall) {
-            settings.request_timeout = Duration::from_millis(150);
+            settings.request_timeout = Duration::from_secs(1);
         }
         let target = scim::Provider::new(settings).unwrap();
         provider.fail_next(fault.clone());
@@ -151,6 +153,48 @@ async fn what_may_be_said_twice_is_said_until_it_is_answered() {
         assert!(provider.user("bob").is_none());
         provider.assert_clean();
     }
+}
+
+#[tokio::test]
+async fn what_may_have_been_done_is_never_called_undone() {
+    let then = [
+        (Fault::too_many("0"), 4),
+        (Fault::too_many("100000"), 1),
+        (Fault::status(401), 1),
+        (Fault::redirect("https://elsewhere.example/"), 1),
+    ];
+    for (fault, times) in then {
+        let provider = start().await;
+        let id = provider.add_user("ada", json!({}));
+        provider.fail_next(Fault::LostAnswer);
+        provider.fail_times(times, fault.clone());
+        assert_eq!(word(&retitle(&provider.target(), &id).await), "answer lost", "{fault:?}");
+        assert_eq!(provider.user("ada").unwrap()["title"], "x");
+    }
+    let provider = with(|personality| personality.create = Create::Empty).await;
+    provider.fail_when("GET", "", 1000, Fault::status(401));
+    assert_eq!(word(&create(&provider.target(), named("ada")).await), "answer lost");
+}
+
+#[tokio::test]
+async fn the_preset_of_palo_alto_speaks_as_its_table_says() {
+    let provider = with(|personality| personality.manager_is_text = true).await;
+    let mut settings = provider.settings();
+    settings.dialect = scim::preset("paloalto-cie").unwrap();
+    let target = scim::Provider::new(settings).unwrap();
+    let boss = EntryId::new("boss");
+    let boss_id = create(&target, named("boss")).await.unwrap();
+    let references = [(boss.clone(), boss_id.clone())].into();
+    let ada = user(&[("userName", "ada".into()), ("active", Value::Flag(true)), (MANAGER, Value::Reference(boss.clone()))]);
+    target.apply(&change(USER, Action::Create(ada)), &references).await.unwrap();
+    let ada = find(&target, USER, "userName", "ada").await.unwrap().remove(0);
+    let manager = || target.get(USER, &ada);
+    assert_eq!(manager().await.unwrap().unwrap().attributes.get(&path(MANAGER)), Some(&boss_id.as_str().into()));
+    edit(&target, &ada, &[(MANAGER, Some(Value::Reference(boss.clone())), None)]).await.unwrap();
+    assert_eq!(manager().await.unwrap().unwrap().attributes.get(&path(MANAGER)), None);
+    edit_with(&target, &ada, &[(MANAGER, None, Some(Value::Reference(boss)))], &references).await.unwrap();
+    assert_eq!(manager().await.unwrap().unwrap().attributes.get(&path(MANAGER)), Some(&boss_id.as_str().into()));
+    provider.assert_clean();
 }
 
 #[tokio::test]
@@ -288,6 +332,10 @@ async fn a_refused_token_is_read_again_and_not_sent_again_until_it_changes() {
     assert_eq!(word(&retitle(&target, &id).await), "unauthorized");
     std::fs::remove_file(&file).unwrap();
     assert_eq!(word(&retitle(&target, &id).await), "secret");
+    let mut settings = provider.settings();
+    settings.auth = scim::Auth::None;
+    let anonymous = retitle(&scim::Provider::new(settings).unwrap(), &id).await;
+    assert!(anonymous.unwrap_err().to_string().contains("none are configured"));
     let shown = format!("{:?}", retitle(&target, &id).await);
     assert!(!shown.contains("token-"), "{shown}");
 }
@@ -489,7 +537,9 @@ async fn one_unknown_member_does_not_keep_the_others_out() {
         let provider = with(|personality| personality.unknown_member = status).await;
         let (a, b) = (provider.add_user("a", json!({})), provider.add_user("b", json!({})));
         let eng = ResourceId::new(&provider.add_group("Eng", json!({})));
-        assert_eq!(word(&members(&provider.target(), &eng, &[&a, "stranger", &b], &[]).await), "rejected", "{status}");
+        let target = provider.target();
+        assert_eq!(word(&members(&target, &eng, &[&a, "stranger", &b], &[]).await), "answer lost", "{status}");
+        assert_eq!(word(&members(&target, &eng, &[&a, "stranger", &b], &[]).await), "rejected", "nothing was left to change");
         assert_eq!(provider.member_ids("Eng"), [a, b].into());
     }
 }
@@ -520,11 +570,10 @@ async fn another_way_of_speaking_is_a_matter_of_knobs() {
         .unwrap();
     let held = provider.user("ada").unwrap();
     assert_eq!((&held["active"], &held["title"]), (&json!("False"), &json!("")));
-    let manager = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager";
-    let boss = ldap2scim::model::EntryId::new("boss");
+    let boss = EntryId::new("boss");
     let references = [(boss.clone(), ResourceId::new("7"))].into();
-    edit_with(&target, &id, &[(manager, None, Some(Value::Reference(boss)))], &references).await.unwrap();
-    assert_eq!(target.get(USER, &id).await.unwrap().unwrap().attributes.get(&path(manager)), Some(&"7".into()));
+    edit_with(&target, &id, &[(MANAGER, None, Some(Value::Reference(boss)))], &references).await.unwrap();
+    assert_eq!(target.get(USER, &id).await.unwrap().unwrap().attributes.get(&path(MANAGER)), Some(&"7".into()));
     let eng = create(&target, group("Eng")).await.unwrap();
     members(&target, &eng, &[id.as_str()], &[]).await.unwrap();
     members(&target, &eng, &[], &[id.as_str()]).await.unwrap();
