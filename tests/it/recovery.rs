@@ -132,6 +132,6 @@ async fn a_stopped_cycle_is_taken_up_where_it_was() {
     let report = bridge.sync().await;
     stopper.await.unwrap();
     assert!(matches!(report.error, None | Some(CycleError::Stopped)));
-    let bridge = Bridge { stop: tokio_util::sync::CancellationToken::new(), ..bridge };
+    let bridge = bridge.restarted();
     assert_converges(&bridge, &["ada", "bob", "eve"], &["ada", "bob", "eve"], "after a stop").await;
 }

@@ -48,6 +48,12 @@ impl Bridge {
         }
     }
 
+    /// The same after a stop: nothing stops the next cycle.
+    pub fn restarted(mut self) -> Self {
+        self.stop = CancellationToken::new();
+        self
+    }
+
     /// Lets time pass for the store.
     pub fn pass(&self, duration: Duration) {
         self.now.fetch_add(i64::try_from(duration.as_secs()).unwrap(), Ordering::SeqCst);
