@@ -1,7 +1,7 @@
 //! The thread that owns the writing connection. Jobs that wait at the same time share one transaction,
 //! and so one flush to the disk; each has a savepoint of its own and is answered after the commit.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
@@ -34,7 +34,7 @@ enum Message {
 /// A piece of work with its answer.
 trait Job: Send {
     /// Works inside a savepoint. The error is also kept for the answer.
-    fn run(&mut self, connection: &Connection, now: Timestamp, path: &std::path::Path) -> Result<(), StoreError>;
+    fn run(&mut self, connection: &Connection, now: Timestamp, path: &Path) -> Result<(), StoreError>;
 
     /// Answers, now that it is known whether the transaction is durable.
     fn answer(self: Box<Self>, committed: Result<(), StoreError>);
@@ -51,7 +51,7 @@ where
     T: Send,
     W: FnOnce(&Connection, Timestamp) -> Result<T, Fault> + Send,
 {
-    fn run(&mut self, connection: &Connection, now: Timestamp, path: &std::path::Path) -> Result<(), StoreError> {
+    fn run(&mut self, connection: &Connection, now: Timestamp, path: &Path) -> Result<(), StoreError> {
         let Some(work) = self.work.take() else { return Ok(()) };
         let result = work(connection, now).map_err(|fault| fault.at(path));
         let told = result.as_ref().map(|_| ()).map_err(Clone::clone);
@@ -121,7 +121,7 @@ impl Drop for Writer {
     }
 }
 
-fn serve(path: &std::path::Path, mut connection: Connection, lock: Lock, clock: &Clock, queue: &Receiver<Message>) {
+fn serve(path: &Path, mut connection: Connection, lock: Lock, clock: &Clock, queue: &Receiver<Message>) {
     let mut closing = None;
     while closing.is_none() {
         let Ok(first) = queue.recv() else { break };
@@ -149,12 +149,7 @@ fn serve(path: &std::path::Path, mut connection: Connection, lock: Lock, clock: 
 }
 
 /// One transaction over all jobs. A job that fails is undone alone, unless SQLite gave the whole transaction up.
-fn commit(
-    connection: &mut Connection,
-    jobs: &mut [Box<dyn Job>],
-    now: Timestamp,
-    path: &std::path::Path,
-) -> Result<(), StoreError> {
+fn commit(connection: &mut Connection, jobs: &mut [Box<dyn Job>], now: Timestamp, path: &Path) -> Result<(), StoreError> {
     let told = |error: rusqlite::Error| Fault::from(error).at(path);
     let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(told)?;
     for job in jobs {
@@ -179,7 +174,9 @@ mod tests {
     use super::super::{lock, open};
     use super::*;
 
-    fn start(directory: &std::path::Path) -> Arc<Writer> {
+    type Work<T> = Box<dyn FnOnce(&Connection, Timestamp) -> Result<T, Fault> + Send>;
+
+    fn start(directory: &Path) -> Arc<Writer> {
         let transactions = AtomicI64::new(0);
         let clock = Clock::new(move || Timestamp::from_second(transactions.fetch_add(1, Ordering::Relaxed)).unwrap());
         let path = open::database(directory);
@@ -190,10 +187,7 @@ mod tests {
     }
 
     /// Holds the thread until all of `jobs` wait, then tells what each was answered.
-    async fn together<T: Send + 'static>(
-        writer: &Arc<Writer>,
-        jobs: Vec<Box<dyn FnOnce(&Connection, Timestamp) -> Result<T, Fault> + Send>>,
-    ) -> Vec<Result<T, StoreError>> {
+    async fn together<T: Send + 'static>(writer: &Arc<Writer>, jobs: Vec<Work<T>>) -> Vec<Result<T, StoreError>> {
         let (release, held) = mpsc::channel::<()>();
         let (begun, running) = oneshot::channel();
         let first = tokio::spawn({
@@ -222,7 +216,7 @@ mod tests {
         answers
     }
 
-    fn insert(number: i64) -> Box<dyn FnOnce(&Connection, Timestamp) -> Result<Timestamp, Fault> + Send> {
+    fn insert(number: i64) -> Work<Timestamp> {
         Box::new(move |connection, now| {
             connection.execute("INSERT INTO note VALUES (?1, NULL)", [number])?;
             Ok(now)
@@ -250,7 +244,7 @@ mod tests {
     async fn a_job_that_fails_is_undone_alone() {
         let directory = tempfile::tempdir().unwrap();
         let writer = start(directory.path());
-        let half: Box<dyn FnOnce(&Connection, Timestamp) -> Result<Timestamp, Fault> + Send> = Box::new(|connection, now| {
+        let half: Work<Timestamp> = Box::new(|connection, now| {
             connection.execute("INSERT INTO note VALUES (7, NULL)", [])?;
             connection.execute("INSERT INTO note VALUES (1, NULL)", [])?;
             Ok(now)
@@ -270,7 +264,7 @@ mod tests {
             }
         };
         writer.run(limit("1")).await.unwrap();
-        let big: Box<dyn FnOnce(&Connection, Timestamp) -> Result<Timestamp, Fault> + Send> = Box::new(|connection, now| {
+        let big: Work<Timestamp> = Box::new(|connection, now| {
             connection.execute("INSERT INTO note VALUES (9, hex(zeroblob(1000000)))", [])?;
             Ok(now)
         });
