@@ -1,7 +1,7 @@
 //! The thread that owns the writing connection. Jobs that wait at the same time share one transaction,
 //! and so one flush to the disk; each has a savepoint of its own and is answered after the commit.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
@@ -34,7 +34,7 @@ enum Message {
 /// A piece of work with its answer.
 trait Job: Send {
     /// Works inside a savepoint. The error is also kept for the answer.
-    fn run(&mut self, connection: &Connection, now: Timestamp, path: &std::path::Path) -> Result<(), StoreError>;
+    fn run(&mut self, connection: &Connection, now: Timestamp, path: &Path) -> Result<(), StoreError>;
 
     /// Answers, now that it is known whether the transaction is durable.
     fn answer(self: Box<Self>, committed: Result<(), StoreError>);
@@ -51,7 +51,7 @@ where
     T: Send,
     W: FnOnce(&Connection, Timestamp) -> Result<T, Fault> + Send,
 {
-    fn run(&mut self, connection: &Connection, now: Timestamp, path: &std::path::Path) -> Result<(), StoreError> {
+    fn run(&mut self, connection: &Connection, now: Timestamp, path: &Path) -> Result<(), StoreError> {
         let Some(work) = self.work.take() else { return Ok(()) };
         let result = work(connection, now).map_err(|fault| fault.at(path));
         let told = result.as_ref().map(|_| ()).map_err(Clone::clone);
@@ -121,9 +121,10 @@ impl Drop for Writer {
     }
 }
 
-fn serve(path: &std::path::Path, mut connection: Connection, lock: Lock, clock: &Clock, queue: &Receiver<Message>) {
+fn serve(path: &Path, mut connection: Connection, lock: Lock, clock: &Clock, queue: &Receiver<Message>) {
     let mut closing = None;
-    while let (None, Ok(first)) = (&closing, queue.recv()) {
+    while closing.is_none() {
+        let Ok(first) = queue.recv() else { break };
         let mut jobs = Vec::new();
         for message in std::iter::once(first).chain(queue.try_iter().take(BATCH)) {
             match message {
@@ -148,12 +149,7 @@ fn serve(path: &std::path::Path, mut connection: Connection, lock: Lock, clock: 
 }
 
 /// One transaction over all jobs. A job that fails is undone alone, unless SQLite gave the whole transaction up.
-fn commit(
-    connection: &mut Connection,
-    jobs: &mut [Box<dyn Job>],
-    now: Timestamp,
-    path: &std::path::Path,
-) -> Result<(), StoreError> {
+fn commit(connection: &mut Connection, jobs: &mut [Box<dyn Job>], now: Timestamp, path: &Path) -> Result<(), StoreError> {
     let told = |error: rusqlite::Error| Fault::from(error).at(path);
     let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(told)?;
     for job in jobs {
@@ -168,4 +164,130 @@ fn commit(
         }
     }
     transaction.commit().map_err(told)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicI64, Ordering};
+    use std::sync::mpsc;
+
+    use super::super::{lock, open};
+    use super::*;
+
+    type Work<T> = Box<dyn FnOnce(&Connection, Timestamp) -> Result<T, Fault> + Send>;
+
+    fn start(directory: &Path) -> Arc<Writer> {
+        let transactions = AtomicI64::new(0);
+        let clock = Clock::new(move || Timestamp::from_second(transactions.fetch_add(1, Ordering::Relaxed)).unwrap());
+        let path = open::database(directory);
+        let connection = open::writer(&path).unwrap();
+        connection.execute_batch("CREATE TABLE note (number INTEGER UNIQUE, text TEXT)").unwrap();
+        let lock = lock::take(&open::lock_file(directory)).unwrap();
+        Arc::new(Writer::start(path, connection, lock, Arc::new(clock)).unwrap())
+    }
+
+    /// Holds the thread until all of `jobs` wait, then tells what each was answered.
+    async fn together<T: Send + 'static>(writer: &Arc<Writer>, jobs: Vec<Work<T>>) -> Vec<Result<T, StoreError>> {
+        let (release, held) = mpsc::channel::<()>();
+        let (begun, running) = oneshot::channel();
+        let first = tokio::spawn({
+            let writer = Arc::clone(writer);
+            async move {
+                let wait = move |_: &Connection, _| {
+                    begun.send(()).unwrap();
+                    held.recv().unwrap();
+                    Ok(())
+                };
+                writer.run(wait).await
+            }
+        });
+        running.await.unwrap();
+        let mut waiting: Vec<_> = jobs.into_iter().map(|job| Box::pin(writer.run(job))).collect();
+        for job in &mut waiting {
+            // The first poll puts the job into the queue.
+            assert!(std::future::poll_fn(|context| std::task::Poll::Ready(job.as_mut().poll(context))).await.is_pending());
+        }
+        release.send(()).unwrap();
+        first.await.unwrap().unwrap();
+        let mut answers = Vec::new();
+        for job in waiting {
+            answers.push(job.await);
+        }
+        answers
+    }
+
+    fn insert(number: i64) -> Work<Timestamp> {
+        Box::new(move |connection, now| {
+            connection.execute("INSERT INTO note VALUES (?1, NULL)", [number])?;
+            Ok(now)
+        })
+    }
+
+    async fn numbers(writer: &Writer) -> Vec<i64> {
+        let read = |connection: &Connection, _| {
+            let mut statement = connection.prepare("SELECT number FROM note ORDER BY number")?;
+            Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<Vec<_>, _>>()?)
+        };
+        writer.run(read).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn jobs_that_wait_together_share_one_transaction() {
+        let directory = tempfile::tempdir().unwrap();
+        let writer = start(directory.path());
+        let answers = together(&writer, (0..20).map(insert).collect()).await;
+        let transactions: std::collections::BTreeSet<_> = answers.into_iter().map(Result::unwrap).collect();
+        assert_eq!(transactions.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_job_that_fails_is_undone_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let writer = start(directory.path());
+        let half: Work<Timestamp> = Box::new(|connection, now| {
+            connection.execute("INSERT INTO note VALUES (7, NULL)", [])?;
+            connection.execute("INSERT INTO note VALUES (1, NULL)", [])?;
+            Ok(now)
+        });
+        let answers = together(&writer, vec![insert(1), half, insert(2)]).await;
+        assert_eq!(answers.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
+        assert_eq!(numbers(&writer).await, [1, 2]);
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_told_to_everybody_of_the_batch_and_the_next_one_works() {
+        let directory = tempfile::tempdir().unwrap();
+        let writer = start(directory.path());
+        let limit = |pages: &'static str| {
+            move |connection: &Connection, _| {
+                connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(())).map_err(Fault::from)
+            }
+        };
+        writer.run(limit("1")).await.unwrap();
+        let big: Work<Timestamp> = Box::new(|connection, now| {
+            connection.execute("INSERT INTO note VALUES (9, hex(zeroblob(1000000)))", [])?;
+            Ok(now)
+        });
+        let answers = together(&writer, vec![insert(1), big]).await;
+        let path = open::database(directory.path()).display().to_string();
+        let error = answers[1].as_ref().unwrap_err().to_string();
+        assert!(error.contains("the disk is full") && error.contains(&path), "{error}");
+        assert_eq!(numbers(&writer).await.contains(&1), answers[0].is_ok());
+        writer.run(limit("1000000")).await.unwrap();
+        assert!(writer.run(insert(3)).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_writer_that_panicked_or_was_closed_answers_with_an_error() {
+        let directory = tempfile::tempdir().unwrap();
+        let writer = start(directory.path());
+        let broken = |_: &Connection, _| -> Result<(), Fault> { panic!("as if a job had a bug") };
+        assert!(matches!(writer.run(broken).await, Err(StoreError::Failed(_))));
+        assert!(matches!(writer.run(insert(1)).await, Err(StoreError::Failed(_))));
+        let other = tempfile::tempdir().unwrap();
+        let writer = start(other.path());
+        writer.close().await;
+        let error = writer.run(insert(1)).await.unwrap_err().to_string();
+        assert!(error.contains("state.sqlite"), "{error}");
+    }
 }
