@@ -19,3 +19,11 @@ pub mod scim;
 pub mod store;
 
 pub mod config;
+
+pub mod logging;
+
+pub mod assemble;
+
+pub mod daemon;
+
+pub mod cli;

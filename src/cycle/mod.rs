@@ -13,6 +13,6 @@ mod send;
 pub use apply::{Applied, apply};
 pub use channel::{Channel, CycleError, Depth, Phase, Progress, ProgressSender};
 pub use ports::*;
-pub use prepare::{Prepared, prepare, wanted};
+pub use prepare::{Prepared, Watch, prepare, read, wanted};
 pub use recover::Recovered;
 pub use run::{Report, counted, known, partial_causes, run};

@@ -74,7 +74,8 @@ pub async fn prepare<S: Source, T: Target>(
     Ok(Prepared { snapshot, desired, situations, plan, recovered, comparison, vendor, watched })
 }
 
-async fn read<S: Source, T: Target>(
+/// Reads and judges; asks the target nothing.
+pub async fn read<S: Source, T: Target>(
     channel: &Channel<S, T>,
     vendor: Vendor,
     scope_groups: &BTreeMap<DnKey, EntryId>,

@@ -1,0 +1,139 @@
+//! Documents for programs: the forms that docs/json.md describes.
+
+use serde_json::{Value as Json, json};
+
+use crate::model::{Coverage, EntryId, Value};
+use crate::plan::{Action, Change, Edit, Held, Stage, Verdict};
+
+use super::overlap::Overlap;
+use super::text::{self, Names};
+
+/// Version of the forms. It rises when a key changes its meaning or goes.
+pub const VERSION: u32 = 1;
+
+/// A value; an entry as `{"entry_id", "name"}`.
+pub fn value(value: &Value, names: &Names) -> Json {
+    match value {
+        Value::Text(text) => Json::from(text.as_str()),
+        Value::Flag(flag) => Json::from(*flag),
+        Value::Reference(id) => entry(id, names),
+    }
+}
+
+fn entry(id: &EntryId, names: &Names) -> Json {
+    json!({ "entry_id": id.as_str(), "name": text::name(names, id) })
+}
+
+/// A change of a plan. `stopped`: by the guard.
+pub fn change(channel: &str, stage: Option<Stage>, change: &Change, names: &Names) -> Json {
+    let mut edits = Vec::new();
+    let (mut add, mut remove) = (Vec::new(), Vec::new());
+    let mut resource_id = None;
+    let mut take = |all: &[Edit]| {
+        for edit in all {
+            match edit {
+                Edit::Attribute { path, before, after } => edits.push(json!({
+                    "path": path.as_str(),
+                    "before": before.as_ref().map(|before| value(before, names)),
+                    "after": after.as_ref().map(|after| value(after, names)),
+                })),
+                Edit::Members { add: more, remove: less } => {
+                    add.extend(more.iter().map(|id| entry(id, names)));
+                    remove.extend(less.iter().map(|id| entry(id, names)));
+                }
+            }
+        }
+    };
+    match &change.action {
+        Action::Create(resource) => {
+            let attributes = resource.attributes.iter();
+            let mut all: Vec<Edit> = attributes
+                .map(|(path, value)| Edit::Attribute { path: path.clone(), before: None, after: Some(value.clone()) })
+                .collect();
+            all.push(Edit::Members { add: resource.members.clone(), remove: std::collections::BTreeSet::new() });
+            take(&all);
+        }
+        Action::Adopt { resource_id: id, edits, .. } | Action::Update { resource_id: id, edits } => {
+            resource_id = Some(id.as_str());
+            take(edits);
+        }
+        Action::Delete { resource_id: id } | Action::Claim { resource_id: id } => resource_id = Some(id.as_str()),
+        Action::Release | Action::Forget => {}
+    }
+    json!({
+        "document": "change",
+        "channel": channel,
+        "action": text::action(&change.action),
+        "resource_type": change.resource_type.as_str(),
+        "entry_id": change.entry_id.as_str(),
+        "name": change.name,
+        "resource_id": resource_id,
+        "reason": text::reason(&change.reason),
+        "because": text::because(&change.reason),
+        "stage": stage.map(text::stage),
+        "stopped": stage.is_none(),
+        "edits": edits,
+        "members": { "add": add, "remove": remove },
+    })
+}
+
+/// A held entry as a line of its own.
+pub fn held_line(channel: &str, held: &Held) -> Json {
+    let mut document = self::held(held);
+    if let Json::Object(map) = &mut document {
+        map.insert("document".to_owned(), "held".into());
+        map.insert("channel".to_owned(), channel.into());
+    }
+    document
+}
+
+/// A held entry.
+pub fn held(held: &Held) -> Json {
+    json!({
+        "entry_id": held.entry_id.as_str(),
+        "resource_type": held.resource_type.as_str(),
+        "name": held.name,
+        "why": held.why,
+    })
+}
+
+/// How much was read.
+pub fn coverage(coverage: &Coverage) -> Json {
+    match coverage {
+        Coverage::Full => json!({ "coverage": "full", "causes": [] }),
+        Coverage::Partial(causes) => json!({ "coverage": "partial", "causes": causes }),
+    }
+}
+
+/// The guard's verdict.
+pub fn guard(verdict: &Verdict) -> Json {
+    let tripped: Vec<Json> = verdict
+        .tripped
+        .iter()
+        .map(|tripped| {
+            json!({
+                "kind": tripped.kind.as_str(),
+                "message": tripped.message,
+                "planned": tripped.planned,
+                "already": tripped.already,
+                "allowed": tripped.allowed,
+            })
+        })
+        .collect();
+    json!({ "tripped": tripped, "stopped": verdict.stopped.len() })
+}
+
+/// Counts by name.
+pub fn counts<'a>(counts: impl IntoIterator<Item = (&'a str, u64)>) -> Json {
+    Json::Object(counts.into_iter().map(|(name, count)| (name.replace(' ', "_"), count.into())).collect())
+}
+
+/// Entries in scope of several channels.
+pub fn overlap(overlap: &Overlap) -> Json {
+    json!({
+        "owner": overlap.owner.as_str(),
+        "others": overlap.others.iter().map(|channel| channel.as_str()).collect::<Vec<_>>(),
+        "users": overlap.users,
+        "groups": overlap.groups,
+    })
+}

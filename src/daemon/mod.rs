@@ -1,0 +1,9 @@
+//! The program that stays: a worker per channel, signals, and what systemd is told.
+
+mod notify;
+mod outcome;
+mod supervise;
+mod worker;
+
+pub use outcome::{deeds, log};
+pub use supervise::{DaemonError, run};
