@@ -104,9 +104,7 @@ async fn note_what_became_known<S, T, St: Store>(
                 tracing::info!(channel = %channel.name(), entry = %link.entry_id, "a create whose answer was lost had arrived");
                 record(&link.entry_id, link.acknowledged.resource_type, linked(link), Some(true))
             }
-            Recovered::NeverArrived(entry_id, resource_type) => {
-                record(entry_id, *resource_type, Recorded::Refused("it never arrived".into()), None)
-            }
+            Recovered::NeverArrived(entry_id, resource_type) => record(entry_id, *resource_type, Recorded::Gone, None),
         })
         .collect();
     if let Some(drift::Comparison { corrected, missing, .. }) = &prepared.comparison {
@@ -276,6 +274,7 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
         let mut state = self.lock();
         if let Some(link) = state.links.remove(entry_id) {
             state.holders.remove(&(link.acknowledged.resource_type, link.resource_id));
+            state.links.values_mut().for_each(|other| other.acknowledged.forget(entry_id));
         }
     }
 

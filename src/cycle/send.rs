@@ -186,8 +186,11 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
             return Ok(());
         };
         let deactivates = edits.iter().any(diff::deactivates);
-        let (edits, settled) = self.sendable(edits);
+        let Sendable { now: edits, settled, late } = self.sendable(edits);
         let mut resource_id = link.resource_id;
+        if !late.is_empty() {
+            self.follow_up(Stage::References, change, &resource_id, late);
+        }
         let claimed = self.is_claimed(&change.entry_id);
         if !settled.is_empty() {
             let claim = claim_of(claimed, change.claim, edits.is_empty());
@@ -224,7 +227,7 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
                 Err(error) => return self.give_up(change, intent, error).await,
             }
         }
-        if all {
+        if all && count > 0 {
             self.done(if deactivates { "deactivated" } else { "updated" });
             tracing::info!(
                 channel = %self.channel.name(), entry = %change.entry_id, resource = %resource_id,
@@ -251,30 +254,29 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
         state.links.insert(entry_id.clone(), link);
     }
 
-    /// What can be sent now, and what is settled without sending: members to remove who are not at the target any
-    /// more. What refers to somebody who is not linked yet is left to a later cycle.
-    fn sendable(&self, edits: Vec<Edit>) -> (Vec<Edit>, Vec<Edit>) {
+    /// What can be sent now, what is settled without sending (members to remove who are not at the target any
+    /// more), and references to somebody who is not linked yet. Members who are not linked wait for a later cycle.
+    fn sendable(&self, edits: Vec<Edit>) -> Sendable {
         let state = self.lock();
         let linked = |id: &EntryId| state.links.contains_key(id);
-        let mut send = Vec::new();
-        let mut settled = Vec::new();
+        let mut sendable = Sendable::default();
         for edit in edits {
             match edit {
-                Edit::Attribute { after: Some(Value::Reference(id)), .. } if !linked(&id) => {}
-                edit @ Edit::Attribute { .. } => send.push(edit),
+                Edit::Attribute { after: Some(Value::Reference(ref id)), .. } if !linked(id) => sendable.late.push(edit),
+                edit @ Edit::Attribute { .. } => sendable.now.push(edit),
                 Edit::Members { add, remove } => {
                     let add: BTreeSet<EntryId> = add.into_iter().filter(|id| linked(id)).collect();
                     let (remove, gone): (BTreeSet<EntryId>, BTreeSet<EntryId>) = remove.into_iter().partition(|id| linked(id));
                     if !gone.is_empty() {
-                        settled.push(Edit::Members { add: BTreeSet::new(), remove: gone });
+                        sendable.settled.push(Edit::Members { add: BTreeSet::new(), remove: gone });
                     }
                     if !add.is_empty() || !remove.is_empty() {
-                        send.push(Edit::Members { add, remove });
+                        sendable.now.push(Edit::Members { add, remove });
                     }
                 }
             }
         }
-        (send, settled)
+        sendable
     }
 
     /// A resource that should be there is not. A few are believed, and made again by the next cycle; many mean that
@@ -320,6 +322,14 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
             Err(error) => self.give_up(change, intent, error).await,
         }
     }
+}
+
+/// Edits by what can be done with them.
+#[derive(Default)]
+struct Sendable {
+    now: Vec<Edit>,
+    settled: Vec<Edit>,
+    late: Vec<Edit>,
 }
 
 /// Entries that an edit names.

@@ -303,6 +303,12 @@ impl Resource {
         self.text(&self.resource_type.name_path())
     }
 
+    /// Takes out what speaks of an entry whose resource is gone.
+    pub fn forget(&mut self, entry_id: &EntryId) {
+        self.members.remove(entry_id);
+        self.attributes.retain(|_, value| value.reference() != Some(entry_id));
+    }
+
     /// The text at a path.
     pub fn text(&self, path: &AttributePath) -> Option<&str> {
         match self.attributes.get(path) {

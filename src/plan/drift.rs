@@ -63,5 +63,7 @@ pub fn correct(snapshot: &mut Snapshot, comparison: &Comparison) {
     }
     for link in &comparison.missing {
         snapshot.links.remove(&link.entry_id);
+        snapshot.claims.remove(&link.entry_id);
+        snapshot.links.values_mut().for_each(|other| other.acknowledged.forget(&link.entry_id));
     }
 }

@@ -107,11 +107,39 @@ pub(super) fn correct(
     put_members(connection, row, &resource.members)
 }
 
-/// Drops the link of an entry with its memberships and every claim on it. No link: nothing to do.
+/// Drops the link of an entry with every claim on it. No link: nothing to do. What others were acknowledged to say
+/// of the entry, as its group or its report, spoke of that resource and goes with it.
 pub(super) fn drop(connection: &Connection, target: &str, entry_id: &EntryId) -> Result<(), Fault> {
-    connection
+    let dropped = connection
         .prepare_cached("DELETE FROM link WHERE target = ?1 AND entry_id = ?2")?
         .execute(params![target, entry_id.as_str()])?;
+    if dropped == 0 {
+        return Ok(());
+    }
+    connection
+        .prepare_cached(
+            "DELETE FROM membership WHERE member_id = (SELECT id FROM member WHERE entry_id = ?2)
+             AND link_id IN (SELECT id FROM link WHERE target = ?1)",
+        )?
+        .execute(params![target, entry_id.as_str()])?;
+    drop_references(connection, target, entry_id)
+}
+
+fn drop_references(connection: &Connection, target: &str, entry_id: &EntryId) -> Result<(), Fault> {
+    let mut naming =
+        connection.prepare_cached("SELECT id, attributes FROM link WHERE target = ?1 AND instr(attributes, ?2) > 0")?;
+    let rows: Vec<(i64, String)> =
+        naming.query_map(params![target, entry_id.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+    for (row, text) in rows {
+        let mut attributes = codec::attributes(&text, &mut Paths::default())?;
+        let before = attributes.len();
+        attributes.retain(|_, value| value.reference() != Some(entry_id));
+        if attributes.len() != before {
+            connection
+                .prepare_cached("UPDATE link SET attributes = ?2 WHERE id = ?1")?
+                .execute(params![row, codec::attributes_text(&attributes)])?;
+        }
+    }
     Ok(())
 }
 

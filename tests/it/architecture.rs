@@ -61,7 +61,7 @@ const AT_HOME: &[(&str, &[&str])] = &[
     ("print!", &["cli", "main"]),
     ("eprint!", &["cli", "main"]),
     ("anyhow", &["cli", "main"]),
-    ("clap", &["cli", "main"]),
+    ("clap", &["cli", "logging", "main"]),
     ("serde_yaml", &["config"]),
 ];
 

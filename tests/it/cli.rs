@@ -293,7 +293,9 @@ fn described(document: &Json) {
 fn names_that_could_steer_a_terminal_are_escaped() {
     // cn: bad ESC [31m
     let office = Office::open(
-        &format!("dn: uid=bad,ou=People,{SUFFIX}\nobjectClass: inetOrgPerson\nuid: bad\ncn:: YmFkG1szMW0=\nsn: Bad\nmail: bad@example.com\n\n"),
+        &format!(
+            "dn: uid=bad,ou=People,{SUFFIX}\nobjectClass: inetOrgPerson\nuid: bad\ncn:: YmFkG1szMW0=\nsn: Bad\nmail: bad@example.com\n\n"
+        ),
         "",
     );
     let said = office.desk.expect(0, &["dry-run"]);
@@ -379,7 +381,11 @@ fn two_channels_of_one_target_are_told_of_what_they_share() {
     office.configure(&format!("{}{}", channel("main", ""), channel("second", "")));
     for command in ["check", "dry-run"] {
         let said = office.desk.expect(0, &[command]);
-        assert!(said.out.contains("overlap: 3 users and 2 groups are in scope of main and of second; main stands first"), "{}", said.out);
+        assert!(
+            said.out.contains("overlap: 3 users and 2 groups are in scope of main and of second; main stands first"),
+            "{}",
+            said.out
+        );
     }
     office.desk.expect(0, &["sync"]);
     let again = office.desk.expect(0, &["dry-run", "--channel", "second"]);

@@ -229,7 +229,7 @@ mod contract {
         let store = subject.open();
         let unanswered = load(&store).await.unanswered_creates;
         assert_eq!(unanswered.keys().cloned().collect::<BTreeSet<_>>(), set("found gone open"));
-        assert!(unanswered.values().all(|kind| *kind == ResourceType::User));
+        assert!(unanswered.values().all(|kind| kind.resource_type == ResourceType::User));
         let cycle = begin(&store, "c").await;
         let found = record(None, "found", linked("found", user("found")), Some(true));
         store.record(cycle, vec![found, record(None, "gone", Recorded::Gone, None)]).await.unwrap();
@@ -329,7 +329,7 @@ mod contract {
         }
         let switch_off = vec![Edit::Attribute { path: path("active"), before: None, after: Some(Value::Flag(false)) }];
         let records = vec![
-            record(None, "forgotten", Recorded::Unchanged, Some(false)),
+            record(None, "forgotten", Recorded::Gone, Some(false)),
             record(None, "shared", Recorded::Unchanged, Some(false)),
             record(None, "off", Recorded::Unchanged, Some(false)),
             record(None, "deleted", Recorded::Gone, Some(false)),
