@@ -298,8 +298,10 @@ fn names_that_could_steer_a_terminal_are_escaped() {
         ),
         "",
     );
-    let said = office.desk.expect(0, &["dry-run"]);
-    assert!(said.out.contains("bad\\u{1b}[31m"), "{}", said.out);
+    // The mapping refuses control characters; what a name at the target or a DN holds of them is escaped.
+    office.provider.add_user("evil\u{1b}[31m", json!({}));
+    let said = office.desk.expect(3, &["dry-run"]);
+    assert!(said.out.contains("control character"), "{}", said.out);
     assert!(!said.out.contains('\u{1b}'));
 }
 
@@ -390,7 +392,7 @@ fn two_channels_of_one_target_are_told_of_what_they_share() {
     office.desk.expect(0, &["sync"]);
     let again = office.desk.expect(0, &["dry-run", "--channel", "second"]);
     assert!(again.out.contains("in scope of main and of second"), "{}", again.out);
-    assert_eq!(changes(&again.out), "", "nothing is left to do");
+    assert!(again.out.contains("would create 0, adopt 0, change 0"), "nothing is left to do: {}", again.out);
 }
 
 #[test]

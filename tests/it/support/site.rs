@@ -107,14 +107,15 @@ impl Site {
         self.users().await.into_iter().filter(|(_, active)| *active).map(|(name, _)| name).collect()
     }
 
-    /// Members of every group at the target by name.
+    /// Members of every group at the target by name. This server leaves ids of deleted users in groups: they are
+    /// passed over.
     pub async fn groups(&self) -> BTreeMap<String, BTreeSet<String>> {
         let names: BTreeMap<String, String> =
             self.scim.users().await.iter().map(|user| (text(user, "id"), text(user, "userName"))).collect();
         let mut groups = BTreeMap::new();
         for group in self.scim.groups().await {
             let members = group["members"].as_array().cloned().unwrap_or_default();
-            let members = members.iter().map(|member| names.get(&text(member, "value")).cloned().unwrap_or_default());
+            let members = members.iter().filter_map(|member| names.get(&text(member, "value")).cloned());
             let name = text(&group, "displayName");
             assert!(groups.insert(name.clone(), members.collect()).is_none(), "{name} twice");
         }

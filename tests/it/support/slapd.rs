@@ -36,7 +36,8 @@ pub const ROOT_DN: &str = "cn=admin,dc=example,dc=com";
 
 /// Programs of packages slapd and ldap-utils; `/usr/sbin` is not on everybody's path.
 fn program(name: &str) -> Command {
-    let places = ["/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/libexec", "/usr/libexec"];
+    let tools = concat!(env!("CARGO_MANIFEST_DIR"), "/target/tools/openldap");
+    let places = [tools, "/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/libexec", "/usr/libexec"];
     let found = places.iter().map(|place| Path::new(place).join(name)).find(|path| path.exists());
     Command::new(found.unwrap_or_else(|| name.into()))
 }
@@ -87,7 +88,9 @@ impl Slapd {
         write_certificates(directory.path());
         write_configuration(directory.path(), &setup);
         std::fs::create_dir(directory.path().join("db")).unwrap();
-        std::fs::write(directory.path().join("password"), BIND_PASSWORD).unwrap();
+        let password = directory.path().join("password");
+        std::fs::write(&password, BIND_PASSWORD).unwrap();
+        std::fs::set_permissions(&password, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
         let ldif = format!("{}\n{}\n", base_ldif(), setup.ldif.trim_start());
         std::fs::write(directory.path().join("content.ldif"), ldif).unwrap();
         run(program("slapadd")
