@@ -33,7 +33,7 @@ pub fn start(usual: LevelFilter, format: LogFormat) {
         None => (usual_filter(usual), None),
     };
     let registry = tracing_subscriber::registry().with(filter);
-    let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(Stderr);
+    let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(Stderr(format));
     // The journal puts a time before every line itself.
     let in_journal = std::env::var_os("JOURNAL_STREAM").is_some();
     let started = match (format, in_journal) {
@@ -68,22 +68,32 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
+/// The same for a text that is JSON, and stays it.
+fn escaped_json(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        // Every dangerous character is one UTF-16 unit.
+        if is_dangerous(c) { escaped.push_str(&format!("\\u{:04x}", u32::from(c))) } else { escaped.push(c) }
+    }
+    escaped
+}
+
 /// Control characters, line and paragraph separators, and the overrides and isolates of UAX #9.
 fn is_dangerous(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Standard error, one event at a time.
-struct Stderr;
+struct Stderr(LogFormat);
 
 /// One event on its way. The formatter hands it over whole, with its line break.
-struct Event;
+struct Event(LogFormat);
 
 impl MakeWriter<'_> for Stderr {
     type Writer = Event;
 
     fn make_writer(&self) -> Event {
-        Event
+        Event(self.0)
     }
 }
 
@@ -91,8 +101,11 @@ impl Write for Event {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(octets);
         let line = text.strip_suffix('\n').unwrap_or(&text);
-        let mut stderr = io::stderr().lock();
-        writeln!(stderr, "{}", escaped(line))?;
+        let line = match self.0 {
+            LogFormat::Text => escaped(line),
+            LogFormat::Json => Cow::Owned(escaped_json(line)),
+        };
+        writeln!(io::stderr().lock(), "{line}")?;
         Ok(octets.len())
     }
 
@@ -116,6 +129,9 @@ mod tests {
             ("exe\u{202e}gpj", "exe\\u{202e}gpj"),
         ] {
             assert_eq!(escaped(text), shown);
+            let json = escaped_json(&serde_json::json!({ "name": text }).to_string());
+            assert!(!json.contains(is_dangerous), "{json}");
+            assert_eq!(serde_json::from_str::<serde_json::Value>(&json).unwrap()["name"], text);
         }
     }
 }

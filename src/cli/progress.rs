@@ -12,7 +12,10 @@ use crate::model::ChannelName;
 
 use super::output::complain;
 
-/// Between two lines where there is no terminal.
+/// Before the first line where there is no terminal: what takes less needs none.
+const SHORT: Duration = Duration::from_secs(5);
+
+/// Between two lines.
 const NOW_AND_THEN: Duration = Duration::from_secs(15);
 
 /// Shows the progress of one cycle until it is dropped.
@@ -72,14 +75,14 @@ async fn draw(bar: ProgressBar, mut progress: watch::Receiver<Progress>) {
 }
 
 async fn tell(channel: ChannelName, mut progress: watch::Receiver<Progress>) {
-    let mut told: Option<(Phase, tokio::time::Instant)> = None;
+    let mut due = tokio::time::Instant::now() + SHORT;
     while progress.changed().await.is_ok() {
         let now = *progress.borrow_and_update();
-        let due = told.is_none_or(|(phase, when)| phase != now.phase || when.elapsed() >= NOW_AND_THEN);
-        if !due || now.phase == Phase::Idle {
+        let moment = tokio::time::Instant::now();
+        if moment < due || now.phase == Phase::Idle {
             continue;
         }
-        told = Some((now.phase, tokio::time::Instant::now()));
+        due = moment + NOW_AND_THEN;
         complain(&match now.phase {
             Phase::Idle | Phase::Matching => format!("{channel}: {}", words(now.phase)),
             Phase::Reading => format!("{channel}: {}, {} entries so far", words(now.phase), now.done),

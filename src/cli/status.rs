@@ -93,7 +93,7 @@ fn of_status(status: &ChannelStatus, lists: Lists) -> Vec<String> {
         _ => format!("  last cycle: running{kind} since {}, unless the program died", moment(last.started_at)),
     }];
     lines.extend(last.messages.iter().map(|message| format!("    {message}")));
-    if last.end != Some(CycleEnd::Done)
+    if !matches!(last.end, Some(CycleEnd::Done | CycleEnd::DoneWithHeld))
         && let Some(success) = status.last_success
     {
         lines.push(format!("  last done: {}", moment(success)));

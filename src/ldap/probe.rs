@@ -79,10 +79,10 @@ pub async fn look(session: &Session, wanted: &Wanted) -> Result<Probe, SourceErr
     }
     for (kind, names, seen) in [("user", &absent_user_attributes, users.len()), ("group", &absent_group_attributes, groups.len())]
     {
-        if seen > 0 {
-            for name in names {
-                warnings.add(format!("No {kind} of the {seen} looked at has {name}: not used, or no right to read it."));
-            }
+        if seen > 0 && !names.is_empty() {
+            let names: Vec<&str> = names.iter().map(AttributeName::as_str).collect();
+            let names = names.join(", ");
+            warnings.add(format!("No {kind} of the {seen} looked at has any of {names}: not used, or no right to read them."));
         }
     }
     for raw in users.iter().chain(&groups) {

@@ -501,3 +501,35 @@ fn a_daemon_runs_on_time_and_takes_a_new_configuration_only_if_it_is_right() {
     daemon.signal("-INT");
     assert_eq!(daemon.child.wait().unwrap().code(), Some(0));
 }
+
+#[test]
+fn an_interrupted_sync_finishes_what_is_in_flight_and_the_next_goes_on() {
+    let names: Vec<String> = (0..300).map(|n| format!("u{n:03}")).collect();
+    let office = Office::open(&names.iter().map(|name| person(name)).collect::<String>(), "");
+    office.provider.change_personality(|personality| personality.latency = Duration::from_millis(20));
+    let mut child = office.desk.command(&["sync"]).spawn().unwrap();
+    while office.provider.users().is_empty() {
+        assert!(child.try_wait().unwrap().is_none(), "it ended before it was interrupted");
+        std::thread::yield_now();
+    }
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let mut err = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(1), "{err}");
+    assert!(err.contains("requests in flight are finished") && err.contains("stopped before everything was done"), "{err}");
+    assert!(office.provider.users().len() < 300);
+    assert!(!office.desk.run(&["status"]).out.contains("without an answer"), "what was in flight was recorded");
+    office.provider.change_personality(|personality| personality.latency = Duration::ZERO);
+    office.desk.expect(0, &["sync"]);
+    assert_eq!(office.provider.users().len(), 300);
+    office.provider.assert_clean();
+}
+
+#[test]
+fn log_lines_can_be_documents() {
+    let office = Office::small("");
+    let said = office.desk.expect(0, &["-v", "--log-format", "json", "sync"]);
+    let lines: Vec<Json> = said.err.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    assert!(lines.iter().any(|line| line["fields"]["message"] == "created"), "{}", said.err);
+    assert!(!said.err.contains("ada@example.com"), "values are not logged: {}", said.err);
+}
