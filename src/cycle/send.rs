@@ -1,8 +1,8 @@
 //! One change on its way: intent, request, and what each answer means for the link.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{EntryId, Link, Origin, Resource, ResourceId, Uncertain, Value};
+use crate::model::{AttributePath, EntryId, Link, Origin, Resource, ResourceId, Uncertain, Value};
 use crate::plan::{Action, Change, Edit, Existing, Found, Situation, Stage, diff, managed, requests, situation, tally_of};
 
 use super::apply::{Applying, claim_of};
@@ -75,6 +75,10 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
                     return Ok(());
                 }
             },
+            Err(error @ TargetError::Rejected { .. }) if sent.attributes.values().any(|value| value.reference().is_some()) => {
+                self.record(change, Some(intent), Recorded::Refused(error.to_string()), None).await?;
+                return self.create_without_references(change, wanted, &error).await;
+            }
             Err(error @ (TargetError::Rejected { .. } | TargetError::NotFound)) => {
                 return self.refuse(change, intent, error.to_string()).await;
             }
@@ -97,6 +101,21 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
         if !wanted.members.is_empty() {
             let members = Edit::Members { add: wanted.members.clone(), remove: BTreeSet::new() };
             self.follow_up(Stage::Members, change, &resource_id, vec![members]);
+        }
+        Ok(())
+    }
+
+    /// A reference that the target does not take in this form keeps nobody from having an account.
+    async fn create_without_references(&self, change: &Change, wanted: &Resource, error: &TargetError) -> Result<(), CycleError> {
+        let (plain, references): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            wanted.attributes.clone().into_iter().partition(|(_, value)| value.reference().is_none());
+        Box::pin(self.create(change, &Resource { attributes: plain, ..wanted.clone() })).await?;
+        if self.lock().links.contains_key(&change.entry_id) {
+            let paths: Vec<&str> = references.keys().map(AttributePath::as_str).collect();
+            self.hold(change, format!(
+                "it was created without {}: with it, {error}. It is sent once more by the next cycle; if the target never takes it, map it to nothing()",
+                paths.join(", ")
+            ));
         }
         Ok(())
     }

@@ -435,3 +435,19 @@ async fn the_guard_is_not_passed_by_a_conflict() {
     assert_eq!(tripped, [GuardKind::DisabledUsers]);
     assert!(bridge.active().contains(&"zoe".to_owned()));
 }
+
+#[tokio::test]
+async fn a_reference_that_the_target_refuses_keeps_nobody_from_an_account() {
+    let mut bridge = small_company().await;
+    bridge.workers = 1;
+    bridge.provider.fail_after("POST", "/Users", 2, 1, Fault::status(400));
+    let report = bridge.sync().await;
+    assert_eq!((report.end, report.held.len()), (CycleEnd::DoneWithHeld, 1));
+    assert_eq!(bridge.active(), ["ada", "bob", "eve"]);
+    assert_eq!(bridge.members("makers"), ["ada", "bob"]);
+    bridge.synced().await;
+    let eve = bridge.provider.user("eve").unwrap()["id"].clone();
+    let manager = &bridge.provider.user("ada").unwrap()["urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"]["manager"];
+    assert_eq!(manager["value"], eve);
+    bridge.assert_silent().await;
+}
