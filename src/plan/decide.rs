@@ -168,7 +168,8 @@ impl<'a> Known<'a> {
         let mut why = None;
         let edits = match (&judged.mapped, judged.status) {
             (Ok(_), Status::Enabled | Status::Disabled) => {
-                self.resource(judged, &exists).map(|resource| diff::edits(link, &resource)).unwrap_or_default()
+                let edits = self.resource(judged, &exists).map(|resource| diff::edits(link, &resource)).unwrap_or_default();
+                if judged.members_whole { edits } else { diff::without_losses(edits) }
             }
             (Err(error), Status::Disabled) => {
                 why = Some(error.to_string());
@@ -205,13 +206,7 @@ impl<'a> Known<'a> {
             ResourceType::User => {
                 resource.attributes.insert(AttributePath::known("active"), Value::Flag(judged.status == Status::Enabled));
             }
-            ResourceType::Group => {
-                if let Some(link) = self.snapshot.links.get(&judged.entry_id)
-                    && !self.desired.coverage.is_full()
-                {
-                    resource.members.extend(link.acknowledged.members.iter().cloned());
-                }
-            }
+            ResourceType::Group => {}
         }
         Some(resource)
     }
