@@ -131,7 +131,8 @@ impl<'a> Known<'a> {
                     (Some(change(action, Reason::Matched(path.clone()), tally)), None)
                 }
                 Existing::LinkOnly => {
-                    let action = Action::Adopt { resource_id: found.resource_id.clone(), found: resource, edits: Vec::new() };
+                    let held = found::linked_as_it_is(found, &resource);
+                    let action = Action::Adopt { resource_id: found.resource_id.clone(), found: held, edits: Vec::new() };
                     (Some(change(action, Reason::Matched(path.clone()), Tally::default())), None)
                 }
             },
@@ -207,6 +208,12 @@ impl<'a> Known<'a> {
                 resource.attributes.insert(AttributePath::known("active"), Value::Flag(judged.status == Status::Enabled));
             }
             ResourceType::Group => {}
+        }
+        if !self.desired.coverage.is_full()
+            && let Some(link) = self.snapshot.links.get(&judged.entry_id)
+        {
+            let kept = judged.open_references.iter().filter_map(|path| link.acknowledged.attributes.get_key_value(path));
+            resource.attributes.extend(kept.map(|(path, value)| (path.clone(), value.clone())));
         }
         Some(resource)
     }

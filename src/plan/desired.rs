@@ -29,6 +29,8 @@ pub struct Judged {
     pub status: Status,
     /// What its resource should be, without `active`; members of groups are users and groups in scope.
     pub mapped: Result<Resource, MappingError>,
+    /// References to entries that are not in the reading: left out of `mapped`.
+    pub open_references: BTreeSet<AttributePath>,
     /// Groups: true if every member was read, so that whoever is not among them has left.
     pub members_whole: bool,
 }
@@ -135,6 +137,7 @@ impl<'a> Judge<'a> {
         let mut references_outside = 0;
         let mut entries = BTreeMap::new();
         for seat in &self.users {
+            let mut open_references = BTreeSet::new();
             let mapped = seat.mapped.clone().map(|mapped| {
                 let mut resource = mapped.resource;
                 for (path, dn) in mapped.references {
@@ -142,12 +145,16 @@ impl<'a> Judge<'a> {
                         Some(id) => {
                             resource.attributes.insert(path, Value::Reference((*id).clone()));
                         }
-                        None => references_outside += 1,
+                        None => {
+                            open_references.insert(path);
+                        }
                     }
                 }
                 resource
             });
-            entries.insert(seat.id.clone(), judged(seat, ResourceType::User, scopes.of_user(&seat.dn), mapped, true));
+            references_outside += open_references.len() as u64;
+            let judged = judged(seat, ResourceType::User, scopes.of_user(&seat.dn), mapped);
+            entries.insert(seat.id.clone(), Judged { open_references, ..judged });
         }
         let group_scopes: BTreeMap<&DnKey, Scope> =
             self.groups.iter().map(|seat| (seat.dn.key(), scopes.of_group(&seat.dn, seat.selected))).collect();
@@ -176,7 +183,8 @@ impl<'a> Judge<'a> {
                     }
                 }
             }
-            entries.insert(seat.id.clone(), judged(seat, ResourceType::Group, scope, mapped, members_whole));
+            let judged = judged(seat, ResourceType::Group, scope, mapped);
+            entries.insert(seat.id.clone(), Judged { members_whole, ..judged });
         }
         Desired { entries, coverage, members_left_out, references_outside, scope_groups: self.scope_groups() }
     }
@@ -204,14 +212,9 @@ impl<'a> Judge<'a> {
     }
 }
 
-fn judged(
-    seat: &Seat,
-    resource_type: ResourceType,
-    scope: Scope,
-    mapped: Result<Resource, MappingError>,
-    members_whole: bool,
-) -> Judged {
+fn judged(seat: &Seat, resource_type: ResourceType, scope: Scope, mapped: Result<Resource, MappingError>) -> Judged {
     let name = mapped.as_ref().ok().and_then(Resource::name).unwrap_or(seat.dn.as_str()).to_owned();
     let (entry_id, dn) = (seat.id.clone(), seat.dn.clone());
-    Judged { entry_id, dn, resource_type, name, scope, status: seat.status, mapped, members_whole }
+    let open_references = BTreeSet::new();
+    Judged { entry_id, dn, resource_type, name, scope, status: seat.status, mapped, open_references, members_whole: true }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{EntryId, Link, Resource, ResourceId, ResourceType, Snapshot, Uncertain};
+use crate::model::{EntryId, Link, Resource, ResourceId, ResourceType, Snapshot, Uncertain, Value};
 
 use super::found::{self, Found};
 use super::matching;
@@ -35,13 +35,16 @@ pub fn compare(snapshot: &Snapshot, found: &[Found]) -> Comparison {
             comparison.missing.push(link.clone());
             continue;
         };
-        let mut held = found::managed(found, &link.acknowledged, user_of);
+        let ours = with_uncertain(link);
+        let mut held = found::managed(found, &ours, user_of);
         if found.members.is_some() {
-            comparison.members_foreign += found::foreign_members(found, &link.acknowledged, user_of);
-        } else {
+            comparison.members_foreign += found::foreign_members(found, &ours, user_of);
+        } else if link.uncertain.members.is_empty() {
             held.members.clone_from(&link.acknowledged.members);
+        } else {
+            continue;
         }
-        if held != link.acknowledged {
+        if held != link.acknowledged || !link.uncertain.is_empty() {
             comparison.corrected.insert(link.entry_id.clone(), held);
         }
     }
@@ -53,6 +56,16 @@ pub fn compare(snapshot: &Snapshot, found: &[Found]) -> Comparison {
     comparison
 }
 
+/// Everything that may be of our doing: what was acknowledged, and what requests without an answer spoke of.
+fn with_uncertain(link: &Link) -> Resource {
+    let mut ours = link.acknowledged.clone();
+    ours.members.extend(link.uncertain.members.iter().cloned());
+    for path in &link.uncertain.paths {
+        ours.attributes.entry(path.clone()).or_insert_with(|| Value::Text(String::new()));
+    }
+    ours
+}
+
 /// The snapshot as the comparison found it.
 pub fn correct(snapshot: &mut Snapshot, comparison: &Comparison) {
     for (entry_id, held) in &comparison.corrected {
@@ -61,9 +74,11 @@ pub fn correct(snapshot: &mut Snapshot, comparison: &Comparison) {
             link.uncertain = Uncertain::default();
         }
     }
-    for link in &comparison.missing {
-        snapshot.links.remove(&link.entry_id);
-        snapshot.claims.remove(&link.entry_id);
-        snapshot.links.values_mut().for_each(|other| other.acknowledged.forget(&link.entry_id));
+    if comparison.missing.is_empty() {
+        return;
     }
+    let gone: BTreeSet<&EntryId> = comparison.missing.iter().map(|link| &link.entry_id).collect();
+    snapshot.links.retain(|entry_id, _| !gone.contains(entry_id));
+    snapshot.claims.retain(|entry_id, _| !gone.contains(entry_id));
+    snapshot.links.values_mut().for_each(|link| link.acknowledged.forget(&gone));
 }

@@ -20,7 +20,7 @@ mod stages;
 pub use change::{Action, Change, ClaimAfter, Counts, Edit, Held, Plan, Planned, Reason, Stage, Tally};
 pub use decide::Known;
 pub use desired::{Desired, Judge, Judged};
-pub use found::{Found, foreign_members, managed};
+pub use found::{Found, foreign_members, linked_as_it_is, managed};
 pub use guard::{GuardKind, GuardSettings, Limit, Tripped, Verdict};
 pub use matching::{Lookup, Situation, answers, holders, lookups, situation};
 pub use planning::{linked, plan, unlinked};

@@ -435,3 +435,16 @@ async fn the_guard_is_not_passed_by_a_conflict() {
     assert_eq!(tripped, [GuardKind::DisabledUsers]);
     assert!(bridge.active().contains(&"zoe".to_owned()));
 }
+
+#[tokio::test]
+async fn a_disabled_user_who_was_only_linked_is_switched_off_all_the_same() {
+    let mut bridge = small_company().await;
+    bridge.rules.existing = Existing::LinkOnly;
+    bridge.provider.add_user("ada", json!({"active": true, "displayName": "Lady Lovelace"}));
+    bridge.directory.set_status("ada", Status::Disabled);
+    bridge.synced().await;
+    bridge.synced().await;
+    assert_eq!(bridge.active(), ["bob", "eve"]);
+    assert_eq!(bridge.provider.user("ada").unwrap()["displayName"], "Lady Lovelace");
+    bridge.assert_silent().await;
+}
