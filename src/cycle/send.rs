@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::model::{EntryId, Link, Origin, Resource, ResourceId, Uncertain, Value};
-use crate::plan::{Action, Change, Edit, Existing, Found, Situation, Stage, diff, linked_as_it_is, managed, requests, situation, tally_of};
+use crate::plan::{
+    Action, Change, Edit, Existing, Found, Situation, Stage, diff, linked_as_it_is, managed, requests, situation, tally_of,
+};
 
 use super::apply::{Applying, claim_of};
 use super::{CycleError, Intent, IntentId, Outcome, Recorded, References, Source, Store, Target, TargetError, matching, recover};

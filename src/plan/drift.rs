@@ -82,3 +82,64 @@ pub fn correct(snapshot: &mut Snapshot, comparison: &Comparison) {
     snapshot.claims.retain(|entry_id, _| !gone.contains(entry_id));
     snapshot.links.values_mut().for_each(|link| link.acknowledged.forget(&gone));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{AttributePath, Origin};
+
+    fn group(entry: &str, members: &[&str]) -> Link {
+        let mut acknowledged = Resource::empty(ResourceType::Group);
+        acknowledged.members = members.iter().map(|id| EntryId::new(id)).collect();
+        link(entry, acknowledged)
+    }
+
+    fn link(entry: &str, acknowledged: Resource) -> Link {
+        Link {
+            entry_id: EntryId::new(entry),
+            resource_id: ResourceId::new(&format!("R{entry}")),
+            origin: Origin::Created,
+            acknowledged,
+            uncertain: Uncertain::default(),
+        }
+    }
+
+    fn found(link: &Link, members: Option<&[&str]>) -> Found {
+        Found {
+            resource_id: link.resource_id.clone(),
+            resource_type: link.acknowledged.resource_type,
+            attributes: BTreeMap::from([(AttributePath::known("title"), Value::from("x"))]),
+            members: members.map(|ids| ids.iter().map(|id| ResourceId::new(id)).collect()),
+        }
+    }
+
+    #[test]
+    fn what_arrived_of_an_unanswered_request_is_found_and_not_taken_for_somebody_elses() {
+        let users = ["a", "b", "c"].map(|name| link(name, Resource::empty(ResourceType::User)));
+        let mut staff = group("g", &["a"]);
+        staff.uncertain.members.insert(EntryId::new("b"));
+        staff.uncertain.paths.insert(AttributePath::known("title"));
+        let mut snapshot = Snapshot::default();
+        for link in users.iter().chain([&staff]) {
+            snapshot.links.insert(link.entry_id.clone(), link.clone());
+        }
+        let all = |members| users.iter().map(|user| found(user, None)).chain([found(&staff, members)]).collect::<Vec<_>>();
+
+        let comparison = compare(&snapshot, &all(Some(&["Ra", "Rb", "Rc"])));
+        assert_eq!(comparison.members_foreign, 1, "only c");
+        correct(&mut snapshot, &comparison);
+        let held = &snapshot.links[&EntryId::new("g")];
+        assert_eq!(held.acknowledged.members, [EntryId::new("a"), EntryId::new("b")].into());
+        assert_eq!(held.acknowledged.text(&AttributePath::known("title")), Some("x"));
+        assert!(held.uncertain.is_empty());
+    }
+
+    #[test]
+    fn where_members_cannot_be_read_what_is_uncertain_of_them_stays_uncertain() {
+        let mut staff = group("g", &["a"]);
+        staff.uncertain.members.insert(EntryId::new("b"));
+        let mut snapshot = Snapshot::default();
+        snapshot.links.insert(staff.entry_id.clone(), staff.clone());
+        assert!(compare(&snapshot, &[found(&staff, None)]).corrected.is_empty());
+    }
+}

@@ -97,16 +97,16 @@ fn word(name: &Key) -> &'static str {
 impl Names {
     /// Adds to the held whoever waits, over however many others, for a name of one of `kept`, who keep theirs.
     /// Returns them.
-    pub fn hold_followers(&mut self, kept: BTreeSet<EntryId>) -> BTreeSet<EntryId> {
+    pub fn hold_followers(&mut self, kept: &BTreeSet<EntryId>) -> BTreeSet<EntryId> {
         let mut followers: BTreeMap<&EntryId, Vec<&EntryId>> = BTreeMap::new();
         for (entry, holder) in &self.after {
             followers.entry(holder).or_default().push(entry);
         }
         let mut waiting = BTreeSet::new();
-        let mut open: Vec<EntryId> = kept.into_iter().collect();
+        let mut open: Vec<EntryId> = kept.iter().cloned().collect();
         while let Some(holder) = open.pop() {
             for entry in followers.get(&holder).into_iter().flatten() {
-                if waiting.insert((*entry).clone()) {
+                if !kept.contains(*entry) && waiting.insert((*entry).clone()) {
                     self.held.insert((*entry).clone(), format!("it waits for a name of entry {holder}, which keeps it for now"));
                     open.push((*entry).clone());
                 }

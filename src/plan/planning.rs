@@ -51,7 +51,7 @@ pub fn plan(known: &Known<'_>) -> Plan {
     let base = guard::Base { linked, members: &members, tally: &known.snapshot.tally };
     let mut judged = guard::judge(changes, &base, &known.rules.guard, counts.users);
     let keep_their_names = judged.verdict.stopped.iter().filter(|change| renames(change)).map(|change| change.entry_id.clone());
-    let waiting = names.hold_followers(keep_their_names.collect());
+    let waiting = names.hold_followers(&keep_their_names.collect());
     if !waiting.is_empty() {
         (judged.changes, held) = hold_names(known, judged.changes, held, &waiting, &names);
     }

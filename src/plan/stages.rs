@@ -9,13 +9,10 @@ use super::{Action, Change, Edit, Planned, Stage, Tally, diff};
 
 /// Puts changes in order. `after` names, for an entry that waits for a name, the entry that holds it.
 /// Memberships of `removed_users` count as those users.
-pub fn arrange(
-    changes: Vec<Change>,
-    after: &BTreeMap<EntryId, EntryId>,
-    removed_users: &BTreeSet<EntryId>,
-) -> Vec<Planned> {
+pub fn arrange(changes: Vec<Change>, after: &BTreeMap<EntryId, EntryId>, removed_users: &BTreeSet<EntryId>) -> Vec<Planned> {
     let gaining = gaining(&changes);
-    let mut staged: Vec<(Stage, Change)> = changes.into_iter().flat_map(|change| pieces(change, &gaining, removed_users)).collect();
+    let mut staged: Vec<(Stage, Change)> =
+        changes.into_iter().flat_map(|change| pieces(change, &gaining, removed_users)).collect();
     staged.sort_by(|(a, one), (b, other)| a.cmp(b).then_with(|| one.entry_id.cmp(&other.entry_id)));
     let mut place: BTreeMap<(Stage, EntryId), usize> = BTreeMap::new();
     for (index, (stage, change)) in staged.iter().enumerate() {

@@ -176,3 +176,10 @@ fn a_partial_reading_keeps_a_manager_it_does_not_see() {
     World::new(&links, entries()).partial().expect(&[]);
     World::new(&links, entries()).expect(&["Revoke ~ eve active=false", "Users ~ ada manager-"]);
 }
+
+#[test]
+fn a_user_of_unknown_status_keeps_its_name_and_nobody_gets_it() {
+    let unknown = status(with(user("ada"), "uid", "ada2"), Status::Unknown);
+    World::new(&[linked_user("ada"), linked_user("bob")], vec![unknown, with(user("new"), "uid", "ada"), user("bob")])
+        .expect(&["! ada", "! new"]);
+}
