@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::model::{EntryId, Link, Origin, Resource, ResourceId, Uncertain, Value};
 use crate::plan::{
-    Action, Change, Edit, Existing, Found, Situation, Stage, diff, linked_as_it_is, managed, requests, situation, tally_of,
+    Action, Change, Edit, Existing, Found, Situation, Stage, diff, entry_of, linked_as_it_is, managed, requests, situation,
+    tally_of,
 };
 
 use super::apply::{Applying, claim_of};
@@ -174,8 +175,7 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
                 }
                 let held = {
                     let state = self.lock();
-                    let user = |id: &ResourceId| state.holders.get(&(crate::model::ResourceType::User, id.clone()));
-                    managed(&found, wanted, |id| user(id).cloned())
+                    managed(&found, wanted, |id| entry_of(&state.holders, id))
                 };
                 let mut edits = diff::edits_of_found(&held, wanted);
                 edits.retain(|edit| !diff::deactivates(edit));

@@ -90,6 +90,11 @@ pub fn deactivates(edit: &Edit) -> bool {
     matches!(edit, Edit::Attribute { path, after: Some(Value::Flag(false)), .. } if path.as_str() == "active")
 }
 
+/// True if an edit speaks of a name: userName or displayName.
+pub fn renames(edit: &Edit) -> bool {
+    matches!(edit, Edit::Attribute { path, .. } if matches!(path.as_str(), "userName" | "displayName"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

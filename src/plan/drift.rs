@@ -24,10 +24,7 @@ pub struct Comparison {
 pub fn compare(snapshot: &Snapshot, found: &[Found]) -> Comparison {
     let mut comparison = Comparison::default();
     let holders = matching::holders(snapshot);
-    let user_of = |id: &ResourceId| {
-        let group = || holders.get(&(ResourceType::Group, id.clone()));
-        holders.get(&(ResourceType::User, id.clone())).or_else(group).cloned()
-    };
+    let entry_of = |id: &ResourceId| matching::entry_of(&holders, id);
     let by_id: BTreeMap<(ResourceType, &ResourceId), &Found> =
         found.iter().map(|found| ((found.resource_type, &found.resource_id), found)).collect();
     for link in snapshot.links.values() {
@@ -36,9 +33,9 @@ pub fn compare(snapshot: &Snapshot, found: &[Found]) -> Comparison {
             continue;
         };
         let ours = with_uncertain(link);
-        let mut held = found::managed(found, &ours, user_of);
+        let mut held = found::managed(found, &ours, entry_of);
         if found.members.is_some() {
-            comparison.members_foreign += found::foreign_members(found, &ours, user_of);
+            comparison.members_foreign += found::foreign_members(found, &ours, entry_of);
         } else if link.uncertain.members.is_empty() {
             held.members.clone_from(&link.acknowledged.members);
         } else {

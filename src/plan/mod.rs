@@ -22,7 +22,7 @@ pub use decide::Known;
 pub use desired::{Desired, Judge, Judged};
 pub use found::{Found, foreign_members, linked_as_it_is, managed};
 pub use guard::{GuardKind, GuardSettings, Limit, Tripped, Verdict};
-pub use matching::{Lookup, Situation, answers, holders, lookups, situation};
+pub use matching::{Lookup, Situation, answers, entry_of, holders, lookups, situation};
 pub use planning::{linked, plan, unlinked};
 pub use requests::{requests, tally_of};
 pub use rules::{Existing, GroupRemoval, GroupRules, GroupScope, MappingChoice, Nesting, Rules, UserRemoval, UserRules};
