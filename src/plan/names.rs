@@ -39,13 +39,16 @@ pub fn settle(claimants: &[Claimant], others: &[(EntryId, ResourceType, String)]
     let mut holders: BTreeMap<Key, &EntryId> = BTreeMap::new();
     let mut wanted: BTreeMap<Key, Vec<&EntryId>> = BTreeMap::new();
     let mut goal: BTreeMap<&EntryId, Key> = BTreeMap::new();
+    let mut own: BTreeMap<&EntryId, Key> = BTreeMap::new();
     for (entry_id, resource_type, name) in others {
         holders.insert(key(*resource_type, name), entry_id);
     }
     for claimant in claimants {
         let wants = key(claimant.resource_type, &claimant.wants);
         if let Some(has) = &claimant.has {
-            holders.insert(key(claimant.resource_type, has), &claimant.entry_id);
+            let has = key(claimant.resource_type, has);
+            holders.insert(has.clone(), &claimant.entry_id);
+            own.insert(&claimant.entry_id, has);
         }
         wanted.entry(wants.clone()).or_default().push(&claimant.entry_id);
         goal.insert(&claimant.entry_id, wants);
@@ -55,7 +58,7 @@ pub fn settle(claimants: &[Claimant], others: &[(EntryId, ResourceType, String)]
         let stays = holder.filter(|holder| goal.get(*holder).is_none_or(|goal| goal == name));
         match (stays, holder) {
             (Some(holder), _) => {
-                for entry in wanting.iter().filter(|entry| **entry != holder) {
+                for entry in wanting.iter().filter(|entry| **entry != holder && own.get(*entry) != Some(name)) {
                     names.held.insert((*entry).clone(), format!("its {} is held by the resource of entry {holder}", word(name)));
                 }
             }
@@ -88,6 +91,28 @@ fn word(name: &Key) -> &'static str {
     match name.0 {
         ResourceType::User => "userName",
         ResourceType::Group => "displayName",
+    }
+}
+
+impl Names {
+    /// Adds to the held whoever waits, over however many others, for a name of one of `kept`, who keep theirs.
+    /// Returns them.
+    pub fn hold_followers(&mut self, kept: &BTreeSet<EntryId>) -> BTreeSet<EntryId> {
+        let mut followers: BTreeMap<&EntryId, Vec<&EntryId>> = BTreeMap::new();
+        for (entry, holder) in &self.after {
+            followers.entry(holder).or_default().push(entry);
+        }
+        let mut waiting = BTreeSet::new();
+        let mut open: Vec<EntryId> = kept.iter().cloned().collect();
+        while let Some(holder) = open.pop() {
+            for entry in followers.get(&holder).into_iter().flatten() {
+                if !kept.contains(*entry) && waiting.insert((*entry).clone()) {
+                    self.held.insert((*entry).clone(), format!("it waits for a name of entry {holder}, which keeps it for now"));
+                    open.push((*entry).clone());
+                }
+            }
+        }
+        waiting
     }
 }
 
@@ -145,6 +170,11 @@ mod tests {
     fn the_linked_holder_keeps_a_name_and_the_newcomer_is_held() {
         assert_eq!(settled(&[("a", "Sales", Some("Sales")), ("b", "sales", None)], &[]), (vec![], vec!["b".into()]));
         assert_eq!(settled(&[("b", "Sales", None)], &[("leaver", "SALES")]), (vec![], vec!["b".into()]));
+    }
+
+    #[test]
+    fn namesakes_that_the_target_has_already_are_left_alone() {
+        assert_eq!(settled(&[("a", "Sales", Some("Sales")), ("b", "sales", Some("sales"))], &[]), (vec![], vec![]));
     }
 
     #[test]
