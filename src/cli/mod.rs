@@ -8,6 +8,7 @@ mod output;
 mod program;
 
 mod interrupt;
+mod owner;
 mod progress;
 mod selection;
 mod snapshot;
