@@ -162,7 +162,7 @@ fn channel_lines(finding: &Finding<'_>, lists: Lists) -> Vec<String> {
     }
     out.extend(sight.probe.warnings.iter().map(|warning| format!("  warning: {warning}")));
     for tripped in &sight.plan.verdict.tripped {
-        out.push(format!("  warning: the guard would stop {}", tripped.message));
+        out.push(format!("  warning: the guard would step in: {}", text::stopped(tripped)));
     }
     if !sight.plan.held.is_empty() {
         out.push(format!("  {} held:", text::count(sight.plan.held.len() as u64, "entry would be", "entries would be")));
