@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::assemble::{Live, Turns, assemble};
 use crate::config::Problem;
 use crate::cycle::{self, ProgressSender, Source};
-use crate::model::{Link, ResourceType, Snapshot, TargetName, Vendor};
+use crate::model::{ResourceType, Snapshot, TargetName, Vendor};
 use crate::plan::{self, Desired, Known, Plan, Scope};
 use crate::{ldap, scim};
 
@@ -20,7 +20,7 @@ use super::failure::Failure;
 use super::output::Output;
 use super::overlap::{self, Overlap, View};
 use super::progress::Display;
-use super::{interrupt, json, selection, snapshot, text};
+use super::{interrupt, json, remembered, selection, snapshot, text};
 
 /// What was found out about one channel.
 struct Finding<'a> {
@@ -54,7 +54,9 @@ pub async fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Fai
         if !targets.contains_key(name) {
             let mut probe = interrupt::harmless(&stop, live.channel.target.probe()).await?.map_err(Failure::from);
             if let Ok(probe) = &mut probe {
-                probe.warnings.extend(another_tenant(probe.users, &snapshot::of(live, &assembled.state_dir)?));
+                let known = snapshot::of(live, &assembled.state_dir)?;
+                probe.warnings.extend(remembered::another_tenant(probe.users, &known));
+                probe.warnings.extend(remembered::orphans(&live.channel.rules.channels_of_target, &known));
             }
             output.lines(target_lines(name, &probe, lists));
             output.flush();
@@ -134,15 +136,6 @@ fn target_lines(name: &TargetName, probe: &Result<scim::Probe, Failure>, lists: 
         lines.extend(probe.dialect.iter().map(|row| format!("  {} = {} ({})", row.name, row.value, row.from)));
     }
     lines
-}
-
-/// Fewer than half of those who are linked can be at the target: perhaps it is not the one that they were linked at.
-fn another_tenant(users: Option<u64>, snapshot: &Snapshot) -> Option<String> {
-    let is_user = |link: &&Link| link.acknowledged.resource_type == ResourceType::User;
-    let linked = snapshot.links.values().filter(is_user).count() as u64;
-    users.filter(|users| users.saturating_mul(2) < linked).map(|users| {
-        format!("It holds {users} users, but {linked} are linked there: is base_url the right tenant, or was it emptied?")
-    })
 }
 
 fn failed(what: &str, failure: &Failure) -> Vec<String> {
@@ -245,30 +238,4 @@ fn channel_document(finding: &Finding<'_>) -> Json {
         map.insert("guard".to_owned(), json::guard(&sight.plan.verdict));
     }
     document
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::{EntryId, Origin, Resource, ResourceId};
-
-    #[test]
-    fn a_target_that_lost_most_of_the_linked_users_is_warned_of() {
-        let mut snapshot = Snapshot::default();
-        for n in 0..5 {
-            let entry_id = EntryId::new(&format!("u{n}"));
-            let link = Link {
-                entry_id: entry_id.clone(),
-                resource_id: ResourceId::new(&format!("r{n}")),
-                acknowledged: Resource::empty(ResourceType::User),
-                origin: Origin::Created,
-                uncertain: Default::default(),
-            };
-            snapshot.links.insert(entry_id, link);
-        }
-        for (users, warned) in [(None, false), (Some(0), true), (Some(2), true), (Some(3), false), (Some(500), false)] {
-            assert_eq!(another_tenant(users, &snapshot).is_some(), warned, "{users:?}");
-        }
-        assert_eq!(another_tenant(Some(0), &Snapshot::default()), None);
-    }
 }

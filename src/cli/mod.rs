@@ -10,6 +10,7 @@ mod program;
 mod interrupt;
 mod owner;
 mod progress;
+mod remembered;
 mod selection;
 mod snapshot;
 

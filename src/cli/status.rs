@@ -37,7 +37,7 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> 
     if arguments.channels.is_empty() {
         for status in statuses.iter().filter(|status| settings.channels.iter().all(|channel| channel.name != status.channel)) {
             output.line(format!(
-                "{}: not in the configuration any more; it claims {} at {}",
+                "{}: not in the configuration any more; it claims {} at {}. Whom no other channel claims, nobody removes",
                 status.channel,
                 text::people(status.linked.users, status.linked.groups),
                 status.target
