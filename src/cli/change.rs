@@ -142,9 +142,9 @@ fn members(add: &BTreeSet<EntryId>, remove: &BTreeSet<EntryId>, names: &Names, l
     (!words.is_empty()).then(|| format!("    members: {}", words.join(" ")))
 }
 
-/// A held entry.
+/// A held entry. Its id tells it from others of the same name, which is often why it is held.
 pub fn held_line(held: &Held) -> String {
-    format!("! {} {}: {}", held.resource_type.as_str(), text::word(&held.name), held.why)
+    format!("! {} {} ({}): {}", held.resource_type.as_str(), text::word(&held.name), held.entry_id, held.why)
 }
 
 /// The first of a list of held entries, with how many more there are.
@@ -254,7 +254,7 @@ mod tests {
             ),
             (
                 change("s", "bob", User, Action::Forget, Reason::Absent),
-                ". user bob: link forgotten, the resource stays as it is (no longer in the directory)",
+                ". user bob: link forgotten, the resource stays as it is (no longer read: deleted, moved or filtered out)",
             ),
             (
                 change("s", "bob", User, Action::Release, Reason::StillClaimed),

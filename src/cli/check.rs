@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::assemble::{Live, Turns, assemble};
 use crate::config::Problem;
 use crate::cycle::{self, ProgressSender, Source};
-use crate::model::{Snapshot, TargetName, Vendor};
+use crate::model::{ResourceType, Snapshot, TargetName, Vendor};
 use crate::plan::{self, Desired, Known, Plan, Scope};
 use crate::{ldap, scim};
 
@@ -20,7 +20,7 @@ use super::failure::Failure;
 use super::output::Output;
 use super::overlap::{self, Overlap, View};
 use super::progress::Display;
-use super::{interrupt, json, selection, snapshot, text};
+use super::{interrupt, json, remembered, selection, snapshot, text};
 
 /// What was found out about one channel.
 struct Finding<'a> {
@@ -52,7 +52,12 @@ pub async fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Fai
     for live in &assembled.channels {
         let name = &live.channel.target_name;
         if !targets.contains_key(name) {
-            let probe = interrupt::harmless(&stop, live.channel.target.probe()).await?.map_err(Failure::from);
+            let mut probe = interrupt::harmless(&stop, live.channel.target.probe()).await?.map_err(Failure::from);
+            if let Ok(probe) = &mut probe {
+                let known = snapshot::of(live, &assembled.state_dir)?;
+                probe.warnings.extend(remembered::another_tenant(probe.users, &known));
+                probe.warnings.extend(remembered::orphans(&live.channel.rules.channels_of_target, &known));
+            }
             output.lines(target_lines(name, &probe, lists));
             output.flush();
             targets.insert(name, probe);
@@ -162,7 +167,7 @@ fn channel_lines(finding: &Finding<'_>, lists: Lists) -> Vec<String> {
     }
     out.extend(sight.probe.warnings.iter().map(|warning| format!("  warning: {warning}")));
     for tripped in &sight.plan.verdict.tripped {
-        out.push(format!("  warning: the guard would stop {}", tripped.message));
+        out.push(format!("  warning: the guard would step in: {}", text::stopped(tripped)));
     }
     if !sight.plan.held.is_empty() {
         out.push(format!("  {} held:", text::count(sight.plan.held.len() as u64, "entry would be", "entries would be")));
@@ -173,8 +178,7 @@ fn channel_lines(finding: &Finding<'_>, lists: Lists) -> Vec<String> {
 
 fn out_of_scope(desired: &Desired) -> String {
     let out = |user: bool| {
-        let of_kind =
-            desired.entries.values().filter(|judged| (judged.resource_type == crate::model::ResourceType::User) == user);
+        let of_kind = desired.entries.values().filter(|judged| (judged.resource_type == ResourceType::User) == user);
         of_kind.filter(|judged| matches!(judged.scope, Scope::Out(_))).count() as u64
     };
     text::people(out(true), out(false))

@@ -200,7 +200,7 @@ fn summary(prepared: &Prepared) -> Vec<String> {
     }
     match plan.verdict.tripped.as_slice() {
         [] => lines.push("guard: passed".to_owned()),
-        tripped => lines.extend(tripped.iter().map(|tripped| format!("guard: stopped {}", tripped.message))),
+        tripped => lines.extend(tripped.iter().map(|tripped| format!("guard: {}", text::stopped(tripped)))),
     }
     lines
 }

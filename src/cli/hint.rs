@@ -8,7 +8,11 @@ pub fn of_cycle(error: &CycleError) -> Option<&'static str> {
         CycleError::Source(error) => Some(of_source(error)),
         CycleError::Target(error) => of_target(error),
         CycleError::Store(error) => Some(of_store(error)),
-        CycleError::WrongTarget { .. } | CycleError::Stopped => None,
+        CycleError::WrongTarget { .. } => Some(
+            "if the target was emptied or replaced on purpose, give it a new name in the configuration: links belong to a \
+             target's name, and under a new one everything is found or created afresh",
+        ),
+        CycleError::Stopped => None,
     }
 }
 

@@ -8,7 +8,9 @@ mod output;
 mod program;
 
 mod interrupt;
+mod owner;
 mod progress;
+mod remembered;
 mod selection;
 mod snapshot;
 

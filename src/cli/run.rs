@@ -1,12 +1,13 @@
 //! `run`: the daemon.
 
+use crate::config;
 use crate::daemon;
 use crate::model::ChannelName;
 
 use super::args::Arguments;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::selection;
+use super::{owner, selection};
 
 /// Stays until it is told to end.
 pub async fn run(arguments: &Arguments) -> Result<Exit, Failure> {
@@ -15,6 +16,10 @@ pub async fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     } else {
         selection::settings(arguments)?.channels.into_iter().map(|channel| channel.name).collect()
     };
+    // A configuration that cannot be read is told of by the daemon itself.
+    if let Ok(settings) = config::load_without_secrets(&arguments.config) {
+        owner::check(&settings.state_dir)?;
+    }
     daemon::run(&arguments.config, &only).await?;
     Ok(Exit::Done)
 }

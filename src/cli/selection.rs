@@ -20,7 +20,15 @@ pub fn settings(arguments: &Arguments) -> Result<Settings, Failure> {
 
 /// The same, with the warnings left to the caller.
 pub fn loaded(arguments: &Arguments) -> Result<Settings, Failure> {
-    let mut settings = config::load(&arguments.config)?;
+    restricted(config::load(&arguments.config)?, arguments)
+}
+
+/// The same for a command that connects to nothing: it works where the secrets are out of reach, and without warnings.
+pub fn without_secrets(arguments: &Arguments) -> Result<Settings, Failure> {
+    restricted(config::load_without_secrets(&arguments.config)?, arguments)
+}
+
+fn restricted(mut settings: Settings, arguments: &Arguments) -> Result<Settings, Failure> {
     let names: Vec<&ChannelName> = settings.channels.iter().map(|channel| &channel.name).collect();
     let chosen = chosen(&names, &arguments.channels)?;
     settings.channels.retain(|channel| chosen.contains(&channel.name));

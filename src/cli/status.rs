@@ -16,7 +16,7 @@ use super::{json, selection, text};
 
 /// Shows the channels that are meant.
 pub fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> {
-    let settings = selection::settings(arguments)?;
+    let settings = selection::without_secrets(arguments)?;
     let known = match Viewer::open(&settings.state_dir)? {
         Some(viewer) => Some(viewer.channels()?),
         None => None,
@@ -37,7 +37,7 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> 
     if arguments.channels.is_empty() {
         for status in statuses.iter().filter(|status| settings.channels.iter().all(|channel| channel.name != status.channel)) {
             output.line(format!(
-                "{}: not in the configuration any more; it claims {} at {}",
+                "{}: not in the configuration any more; it claims {} at {}. Whom no other channel claims, nobody removes",
                 status.channel,
                 text::people(status.linked.users, status.linked.groups),
                 status.target
@@ -92,7 +92,8 @@ fn of_status(status: &ChannelStatus, lists: Lists) -> Vec<String> {
         (Some(end), Some(ended)) => format!("  last cycle: {}{kind}, ended {}", end_text(end), moment(ended)),
         _ => format!("  last cycle: running{kind} since {}, unless the program died", moment(last.started_at)),
     }];
-    lines.extend(last.messages.iter().map(|message| format!("    {message}")));
+    let told_below = |message: &&String| !status.quarantine.iter().any(|quarantine| quarantine.message == **message);
+    lines.extend(last.messages.iter().filter(told_below).map(|message| format!("    {message}")));
     if !matches!(last.end, Some(CycleEnd::Done | CycleEnd::DoneWithHeld))
         && let Some(success) = status.last_success
     {
@@ -126,7 +127,8 @@ fn of_status(status: &ChannelStatus, lists: Lists) -> Vec<String> {
 }
 
 fn held_line(held: &HeldStatus) -> String {
-    format!("  ! {} {} since {}: {}", held.resource_type.as_str(), text::word(&held.name), moment(held.since), held.why)
+    let (kind, name) = (held.resource_type.as_str(), text::word(&held.name));
+    format!("  ! {kind} {name} ({}) since {}: {}", held.entry_id, moment(held.since), held.why)
 }
 
 fn document(channel: &Channel, status: Option<&ChannelStatus>, now: Timestamp) -> Json {

@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 
 use crate::assemble::Live;
 use crate::config::Mode;
-use crate::cycle::{CycleError, Report, Target, Trigger, counted};
+use crate::cycle::{CycleError, Report, Trigger, counted};
 use crate::daemon;
 use crate::store::Sqlite;
 
@@ -14,7 +14,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::output::{Output, complain};
 use super::progress::Display;
-use super::{dry_run, hint, interrupt, json, selection, status, text};
+use super::{dry_run, hint, interrupt, json, owner, selection, status, text};
 
 /// Which of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +28,7 @@ pub enum Manner {
 /// Runs the channels in the file's order.
 pub async fn run(arguments: &Arguments, output: &mut Output, manner: Manner) -> Result<Exit, Failure> {
     let assembled = selection::assembled(arguments)?;
+    owner::check(&assembled.state_dir)?;
     let store = Sqlite::open(&assembled.state_dir)?;
     let stop = interrupt::token();
     let lists = Lists::of(arguments.verbose);
@@ -101,25 +102,16 @@ fn lines(live: &Live, report: &Report, lists: Lists) -> Vec<String> {
     }
     if let Some(prepared) = &report.prepared {
         for tripped in &prepared.plan.verdict.tripped {
-            lines.push(format!("  guard: stopped {}", tripped.message));
+            lines.push(format!("  guard: {}", text::stopped(tripped)));
         }
     }
     lines.extend(change::held_lines(&report.held, lists).into_iter().map(|line| format!("  {line}")));
-    if is_first_load(live, report)
-        && let Some(next) = live.channel.target.capabilities().after_first_load
-    {
-        lines.push(format!("  next step at the target: {next}"));
-    }
+    lines.extend(daemon::next_step(live, report).map(|next| format!("  next step at the target: {next}")));
     lines
-}
-
-fn is_first_load(live: &Live, report: &Report) -> bool {
-    report.first && report.error.is_none() && live.mode == Mode::Live
 }
 
 fn document(live: &Live, report: &Report) -> Json {
     let prepared = report.prepared.as_ref();
-    let next = live.channel.target.capabilities().after_first_load.filter(|_| is_first_load(live, report));
     json!({
         "document": "cycle",
         "version": json::VERSION,
@@ -136,6 +128,6 @@ fn document(live: &Live, report: &Report) -> Json {
         "guard": prepared.map(|prepared| json::guard(&prepared.plan.verdict)),
         "comparison": prepared.and_then(dry_run::comparison_json),
         "held": report.held.iter().map(json::held).collect::<Vec<_>>(),
-        "next_step": next,
+        "next_step": daemon::next_step(live, report),
     })
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::model::{Coverage, EntryId, Value};
-use crate::plan::{Action, Reason, Stage};
+use crate::plan::{Action, GuardKind, Reason, Stage, Tripped};
 
 /// Names for people by entry.
 pub type Names = BTreeMap<EntryId, String>;
@@ -46,7 +46,7 @@ pub fn because(reason: &Reason) -> String {
         Reason::MembersDiffer => "members differ",
         Reason::Disabled => "disabled in the directory",
         Reason::Returned => "back in scope, or enabled again",
-        Reason::Absent => "no longer in the directory",
+        Reason::Absent => "no longer read: deleted, moved or filtered out",
         Reason::OutOfScope(clause) => return format!("out of scope: {clause}"),
         Reason::AnswerLost => "the answer to an earlier request was lost",
         Reason::Drifted => "changed at the target",
@@ -123,6 +123,19 @@ pub fn count(number: u64, one: &str, many: &str) -> String {
 /// `3 users and 1 group`.
 pub fn people(users: u64, groups: u64) -> String {
     format!("{} and {}", count(users, "user", "users"), count(groups, "group", "groups"))
+}
+
+/// What the guard did, as a sentence.
+pub fn stopped(tripped: &Tripped) -> String {
+    match tripped.kind {
+        GuardKind::EmptySource => format!("stopped everything: {}", tripped.message),
+        GuardKind::Users
+        | GuardKind::DisabledUsers
+        | GuardKind::Groups
+        | GuardKind::Memberships
+        | GuardKind::PerGroup
+        | GuardKind::Identity => format!("stopped {}", tripped.message),
+    }
 }
 
 /// How much was read, with what is missing.

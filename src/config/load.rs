@@ -8,7 +8,7 @@ use crate::model::{ChannelName, TargetName};
 use super::channel::{Surroundings, channel};
 use super::excerpt::excerpt;
 use super::lint;
-use super::reader::{Field, Reader, Section};
+use super::reader::{Field, Reader, Secrets, Section};
 use super::source::source;
 use super::target::target;
 use super::tree::{Kind, Node, SyntaxError, grow};
@@ -21,9 +21,18 @@ const STATE_DIR: &str = "/var/lib/ldap2scim";
 
 /// Reads and checks a file.
 pub fn load(path: &Path) -> Result<Settings, Problems> {
+    read(path, Secrets::Needed)
+}
+
+/// The same for who connects to nothing: secrets may be out of reach, as credentials are outside the service.
+pub fn load_without_secrets(path: &Path) -> Result<Settings, Problems> {
+    read(path, Secrets::Unneeded)
+}
+
+fn read(path: &Path, secrets: Secrets) -> Result<Settings, Problems> {
     let file = path.display().to_string();
     match std::fs::read_to_string(path) {
-        Ok(text) => parse(&text, &file),
+        Ok(text) => parsed(&text, &file, secrets),
         Err(error) => {
             let message = format!("cannot be read: {error}");
             let (line, column, path, hint, excerpt) = (None, None, String::new(), None, None);
@@ -33,13 +42,19 @@ pub fn load(path: &Path) -> Result<Settings, Problems> {
 }
 
 /// Checks a text that came from a file of this name. Relative paths in it start at the file's directory.
-pub fn parse(text: &str, file_name: &str) -> Result<Settings, Problems> {
+#[cfg(test)]
+pub(super) fn parse(text: &str, file_name: &str) -> Result<Settings, Problems> {
+    parsed(text, file_name, Secrets::Needed)
+}
+
+/// Checks a text that came from a file of this name. Relative paths in it start at the file's directory.
+fn parsed(text: &str, file_name: &str, secrets: Secrets) -> Result<Settings, Problems> {
     let refused = |error| Problems(vec![unreadable(error, text, file_name)]);
     let root = grow(text).map_err(refused)?;
     if matches!(root.kind, Kind::Nothing) {
         return Err(refused(SyntaxError { message: EMPTY.to_owned(), position: None }));
     }
-    let reader = Reader::new(Path::new(file_name).parent().unwrap_or(Path::new("")));
+    let reader = Reader::new(Path::new(file_name).parent().unwrap_or(Path::new("")), secrets);
     let settings = settings(&reader, &root);
     let warnings = reader.outcome(text, file_name)?;
     // Where nothing was wrong everything is there, so this refusal cannot be met.

@@ -23,7 +23,7 @@ mod values;
 mod tests;
 
 pub use keys::KEYS;
-pub use load::{load, parse};
+pub use load::{load, load_without_secrets};
 pub use problem::{Excerpt, Problem, Problems};
 pub use schedule::Schedule;
 pub use settings::{Channel, Mode, Settings};

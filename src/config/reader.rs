@@ -8,9 +8,20 @@ use super::keys::did_you_mean;
 use super::problem::{Problem, Problems};
 use super::tree::{Kind, Node};
 
+/// Whether the secrets that the file names have to be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Secrets {
+    /// Each is read, to prove that it can be.
+    Needed,
+    /// None is looked at.
+    Unneeded,
+}
+
 /// Collects what is wrong while the sections are read.
 pub(super) struct Reader {
     directory: PathBuf,
+    /// Whether secrets have to be there.
+    pub secrets: Secrets,
     problems: RefCell<Vec<Finding>>,
     warnings: RefCell<Vec<Finding>>,
     asked: RefCell<std::collections::BTreeSet<String>>,
@@ -18,9 +29,10 @@ pub(super) struct Reader {
 
 impl Reader {
     /// A reader for a file in this directory.
-    pub fn new(directory: &Path) -> Self {
+    pub fn new(directory: &Path, secrets: Secrets) -> Self {
         Self {
             directory: directory.to_owned(),
+            secrets,
             problems: RefCell::default(),
             warnings: RefCell::default(),
             asked: RefCell::default(),

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::secret::Secret;
 
-use super::reader::{Field, Section};
+use super::reader::{Field, Secrets, Section};
 use super::tree::Kind;
 use super::values::text;
 
@@ -56,13 +56,16 @@ fn place(section: Section<'_>) -> Option<Secret> {
         }
         Way::Credential => (Secret::Credential(written.to_owned()), None),
     };
+    if field.reader.secrets == Secrets::Unneeded {
+        return Some(secret);
+    }
     if let Some(why) = path.as_deref().and_then(too_open) {
         let hint = path.map(|path| format!("chmod 600 {}", path.display()));
         field.reader.problem(field.finding(why).hint(hint));
         return None;
     }
     if let Err(why) = secret.read() {
-        field.wrong(why);
+        field.reader.problem(field.finding(why).hint(way.help(&secret).map(str::to_owned)));
         return None;
     }
     Some(secret)
@@ -73,6 +76,21 @@ enum Way {
     File,
     Env,
     Credential,
+}
+
+impl Way {
+    /// What to do where the secret cannot be read.
+    fn help(self, secret: &Secret) -> Option<&'static str> {
+        match (self, secret) {
+            (Self::File, Secret::File(path)) if std::fs::File::open(path).is_err() => {
+                Some("it must be there, and readable to the user who runs this (the service runs as ldap2scim)")
+            }
+            (Self::File | Self::Env, _) => None,
+            (Self::Credential, _) => {
+                Some("LoadCredential= in the unit hands it to the service, systemd-run -p LoadCredential=… to one command")
+            }
+        }
+    }
 }
 
 /// What is wrong with a secret file's mode. One that cannot be looked at is told of when it is read.

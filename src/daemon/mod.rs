@@ -5,5 +5,5 @@ mod outcome;
 mod supervise;
 mod worker;
 
-pub use outcome::{deeds, log};
+pub use outcome::{deeds, log, next_step};
 pub use supervise::{DaemonError, run};

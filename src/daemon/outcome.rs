@@ -1,6 +1,8 @@
 //! What is said of a cycle that ended.
 
-use crate::cycle::{CycleEnd, Report};
+use crate::assemble::Live;
+use crate::config::Mode;
+use crate::cycle::{CycleEnd, CycleError, Report, Target};
 use crate::model::ChannelName;
 
 /// What was done, as words for a sentence: `created 3, updated 1`, or that nothing had to be done.
@@ -11,6 +13,12 @@ pub fn deeds(report: &Report) -> String {
         (true, CycleEnd::Done) => "nothing had to be done".to_owned(),
         (true, CycleEnd::DoneWithHeld | CycleEnd::Quarantined | CycleEnd::Failed) => "nothing was done".to_owned(),
     }
+}
+
+/// What the admin has to do at the target after a first load.
+pub fn next_step(live: &Live, report: &Report) -> Option<&'static str> {
+    let is_first_load = report.first && report.error.is_none() && live.mode == Mode::Live;
+    live.channel.target.capabilities().after_first_load.filter(|_| is_first_load)
 }
 
 /// Logs how a cycle ended, once.
@@ -31,11 +39,15 @@ pub fn log(channel: &ChannelName, report: &Report, preview: bool) {
     }
     match (report.end, &report.error) {
         (CycleEnd::Done, _) => tracing::info!(%channel, "{channel}: cycle done, {deeds}"),
-        (CycleEnd::DoneWithHeld, _) => tracing::warn!(%channel, held, "{channel}: cycle done, {deeds}, {held} entries are held"),
+        (CycleEnd::DoneWithHeld, _) => {
+            tracing::warn!(%channel, held, "{channel}: cycle done, {deeds}; {held} held, `ldap2scim status` names them")
+        }
         (CycleEnd::Quarantined, _) => {
             tracing::warn!(%channel, held, "{channel}: cycle done but for what the guard stopped, {deeds}")
         }
-        (CycleEnd::Failed, Some(error)) => tracing::error!(%channel, %error, "{channel}: cycle failed, {deeds}"),
+        // Somebody stopped the program: nothing is wrong.
+        (CycleEnd::Failed, Some(error @ CycleError::Stopped)) => tracing::info!(%channel, "{channel}: {error}; {deeds}"),
+        (CycleEnd::Failed, Some(error)) => tracing::error!(%channel, "{channel}: cycle failed: {error}; {deeds}"),
         (CycleEnd::Failed, None) => tracing::error!(%channel, "{channel}: cycle failed, {deeds}"),
     }
 }

@@ -87,11 +87,14 @@ impl<St: Store + Clone + 'static> Worker<St> {
         match tokio_util::task::AbortOnDropHandle::new(cycle).await {
             Ok(Ok(report)) => {
                 outcome::log(channel, &report, self.live.mode == Mode::Preview);
+                if let Some(next) = outcome::next_step(&self.live, &report) {
+                    tracing::warn!(%channel, "{channel}: next step at the target: {next}");
+                }
                 report.end
             }
             Ok(Err(CycleError::Stopped)) => CycleEnd::Failed,
             Ok(Err(error)) => {
-                tracing::error!(%channel, %error, "{channel}: cycle failed");
+                tracing::error!(%channel, "{channel}: cycle failed: {error}");
                 CycleEnd::Failed
             }
             Err(_) => {

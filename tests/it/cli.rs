@@ -326,11 +326,16 @@ fn a_flood_of_leavers_is_quarantined_until_it_is_settled() {
     office.desk.expect(0, &["sync"]);
     names.iter().take(10).for_each(|name| office.delete(name));
     let preview = office.desk.expect(4, &["dry-run"]);
-    assert!(preview.out.contains("stopped by the guard:\n  ~ user u00 (no longer in the directory)"), "{}", preview.out);
+    assert!(
+        preview.out.contains("stopped by the guard:\n  ~ user u00 (no longer read: deleted, moved or filtered out)"),
+        "{}",
+        preview.out
+    );
     assert!(preview.out.contains("guard: stopped users: 10 planned"), "{}", preview.out);
     assert!(office.desk.expect(4, &["sync"]).out.contains("guard.users"));
     let status = office.desk.expect(4, &["status"]);
     assert!(status.out.contains("quarantined since"), "{}", status.out);
+    assert_eq!(status.out.matches("10 planned").count(), 1, "told once: {}", status.out);
     assert_eq!(office.provider.users().iter().filter(|user| user["active"] == true).count(), 20);
     office.configure(&channel("main", "    guard: { users: { percent: 80 } }\n"));
     office.desk.expect(0, &["sync"]);
@@ -352,6 +357,17 @@ fn a_failure_is_told_with_what_to_do_and_without_the_secret() {
     assert!(said.err.contains("refuses the credentials") && said.err.contains("check the target's token"), "{}", said.err);
     assert!(!format!("{}{}", said.out, said.err).contains("wrong-token-3141"));
     assert_eq!(office.desk.run(&["status"]).code, 1);
+}
+
+#[test]
+fn status_works_where_the_secrets_are_out_of_reach() {
+    let office = Office::small("");
+    office.desk.expect(0, &["sync"]);
+    for secret in ["password", "token"] {
+        std::fs::remove_file(office.desk.path(secret)).unwrap();
+    }
+    assert!(office.desk.expect(0, &["status"]).out.contains("last cycle: done"));
+    assert!(office.desk.expect(78, &["check"]).err.contains("readable to the user who runs this"));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::surroundings::{SOUND, directory, parsed, spoilt, warned, write};
-use crate::config::reader::Reader;
+use crate::config::reader::{Reader, Secrets};
 use crate::config::{Channel, KEYS, Mode, Settings};
 use crate::ldap::Bind;
 use crate::model::{Selection, Vendor};
@@ -198,7 +198,7 @@ fn channels_know_all_that_share_their_target() {
 #[test]
 fn the_list_of_keys_is_what_is_read() {
     let directory = directory();
-    let reader = Reader::new(directory.path());
+    let reader = Reader::new(directory.path(), Secrets::Needed);
     let root = crate::config::tree::grow(FULL).unwrap();
     crate::config::load::settings(&reader, &root).unwrap();
     let mut listed: Vec<String> = KEYS.iter().map(|key| (*key).to_owned()).collect();

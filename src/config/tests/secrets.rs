@@ -1,13 +1,14 @@
 //! Secrets: where they may stand, and that they are never shown.
 
-use super::surroundings::{SOUND, directory, parsed, spoilt, told, warned};
+use super::surroundings::{SOUND, directory, parsed, spoilt, told, warned, write};
 
 #[test]
 fn secrets_that_cannot_be_used_are_refused() {
     let directory = directory();
     let open = "others may use (mode 604)";
+    let readable = "it must be there, and readable to the user who runs this (the service runs as ldap2scim)";
     for (written, column, path, message) in [
-        ("{ file: none }", 51, ".file", "none: No such file or directory (os error 2)".to_owned()),
+        ("{ file: none }", 51, ".file", format!("none: No such file or directory (os error 2) [{readable}]")),
         ("{ file: empty }", 51, ".file", "the file empty is empty".to_owned()),
         ("{ file: open }", 51, ".file", format!("open is a secret that {open} [chmod 600 open]")),
         ("{ file: shared }", 51, ".file", "shared is a secret that its group may write (mode 660) [chmod 600 shared]".to_owned()),
@@ -33,6 +34,21 @@ fn secrets_that_cannot_be_used_are_refused() {
         let expected = format!("c.yaml:5:{column}: sources.corp.bind.password{path}: {message}");
         assert_eq!(told(directory.path(), &text), [expected], "{written}");
     }
+}
+
+#[test]
+fn who_connects_to_nothing_needs_no_secret() {
+    let directory = directory();
+    for written in ["{ file: none }", "{ file: open }", "{ env: LDAP2SCIM_NOT_SET }", "{ credential: none }"] {
+        let text = spoilt(&[("password: { file: secret }", &format!("password: {written}"))]);
+        write(directory.path(), "c.yaml", &text, 0o644);
+        let path = directory.path().join("c.yaml");
+        assert!(crate::config::load(&path).is_err(), "{written}");
+        assert!(crate::config::load_without_secrets(&path).is_ok(), "{written}");
+    }
+    let text = spoilt(&[("password: { file: secret }", "password: { fil: secret }")]);
+    write(directory.path(), "c.yaml", &text, 0o644);
+    assert!(crate::config::load_without_secrets(&directory.path().join("c.yaml")).is_err());
 }
 
 #[test]

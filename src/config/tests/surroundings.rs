@@ -3,7 +3,8 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use crate::config::{Problem, Problems, Settings, parse};
+use crate::config::load::parse;
+use crate::config::{Problem, Problems, Settings};
 
 /// A sound configuration; tests replace pieces of it.
 pub const SOUND: &str = r#"state_dir: state
