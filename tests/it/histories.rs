@@ -58,7 +58,7 @@ struct History {
 impl History {
     async fn start(seed: u64) -> Self {
         let mut bridge = Bridge::start(Personality::default()).await;
-        if seed % 3 == 0 {
+        if seed.is_multiple_of(3) {
             bridge.rules.user_removal = UserRemoval::Delete;
         }
         let people = (0..PEOPLE).map(|n| Person { uid: format!("p{n}"), present: false, enabled: true, manager: None }).collect();
@@ -70,7 +70,7 @@ impl History {
             may_be_off: (0..PEOPLE).collect(),
             may_be_out: BTreeSet::new(),
             nested: seed % 4 > 1,
-            names_move: seed % 2 == 0,
+            names_move: seed.is_multiple_of(2),
             renames: 0,
             log: vec![format!("seed {seed}")],
         };
