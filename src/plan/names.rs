@@ -116,31 +116,33 @@ impl Names {
     }
 }
 
-/// Who waits for somebody that is held waits in vain; who waits in a ring waits for ever.
+/// Who waits for somebody that is held waits in vain; who waits in a ring waits for ever. Each entry is walked over once.
 fn hold_cycles_and_followers(names: &mut Names) {
-    let waiting: Vec<EntryId> = names.after.keys().cloned().collect();
-    for start in waiting {
-        let mut seen = BTreeSet::from([start.clone()]);
-        let mut at = &start;
-        let why = loop {
-            let Some(next) = names.after.get(at) else { break None };
-            if names.held.contains_key(next) {
-                break Some(format!("it waits for a name of entry {next}, which is held"));
-            }
-            if *next == start {
-                break Some("names are exchanged in a ring: rename one of them to something else for one cycle".to_owned());
-            }
-            if !seen.insert(next.clone()) {
-                break Some("it waits for names that are exchanged in a ring".to_owned());
-            }
+    let held = names.held.keys().cloned().collect();
+    names.hold_followers(&held);
+    names.after.retain(|entry, _| !names.held.contains_key(entry));
+    let mut ring: BTreeSet<EntryId> = BTreeSet::new();
+    let mut walked: BTreeMap<&EntryId, &EntryId> = BTreeMap::new();
+    for start in names.after.keys() {
+        let mut at = start;
+        while let Some(next) = names.after.get(at).filter(|_| !walked.contains_key(at)) {
+            walked.insert(at, start);
             at = next;
-        };
-        if let Some(why) = why {
-            names.held.insert(start, why);
+        }
+        if walked.get(at) == Some(&start) {
+            let mut member = at;
+            while ring.insert(member.clone()) {
+                let Some(next) = names.after.get(member) else { break };
+                member = next;
+            }
         }
     }
-    let Names { after, held } = names;
-    after.retain(|entry, _| !held.contains_key(entry));
+    for entry in &ring {
+        let why = "names are exchanged in a ring: rename one of them to something else for one cycle";
+        names.held.insert(entry.clone(), why.to_owned());
+    }
+    names.hold_followers(&ring);
+    names.after.retain(|entry, _| !names.held.contains_key(entry));
 }
 
 #[cfg(test)]
@@ -187,6 +189,19 @@ mod tests {
         assert_eq!(
             settled(&[("a", "2", Some("1")), ("b", "3", Some("2")), ("c", "4", Some("3"))], &[]),
             (vec!["a after b".into(), "b after c".into()], vec![])
+        );
+        assert_eq!(
+            settled(&[("a", "2", Some("1")), ("b", "3", Some("2")), ("c", "2b", Some("3")), ("d", "2B", Some("4"))], &[]),
+            (vec![], ["a", "b", "c", "d"].map(String::from).into())
+        );
+        assert_eq!(
+            settled(&[("a", "2", Some("1")), ("b", "3", Some("2")), ("c", "2", Some("3")), ("z", "1", None)], &[]),
+            (vec![], ["a", "b", "c", "z"].map(String::from).into()),
+            "a and c both want the name of b"
+        );
+        assert_eq!(
+            settled(&[("a", "2", Some("1")), ("b", "1", Some("2")), ("c", "4", Some("3")), ("d", "5", Some("4"))], &[]),
+            (vec!["c after d".into()], vec!["a".into(), "b".into()])
         );
         assert_eq!(settled(&[("a", "2", Some("1")), ("b", "1", Some("2"))], &[]), (vec![], vec!["a".into(), "b".into()]));
     }
