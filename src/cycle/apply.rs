@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio_util::sync::CancellationToken;
 
-use crate::model::{EntryId, Link, Origin, ResourceId, ResourceType};
+use crate::model::{EntryId, Link, Origin, ResourceId, ResourceType, Value};
 use crate::plan::{Action, Change, ClaimAfter, Edit, Held, Plan, Stage, drift};
 
 use super::prepare::Prepared;
@@ -36,12 +36,19 @@ pub(super) struct Applying<'a, S, T, St> {
 /// What changes while a plan is carried out.
 #[derive(Default)]
 pub(super) struct State {
-    pub(super) links: BTreeMap<EntryId, Link>,
+    pub(super) links: BTreeMap<EntryId, Linked>,
     pub(super) holders: BTreeMap<(ResourceType, ResourceId), EntryId>,
     pub(super) entries: BTreeSet<EntryId>,
     pub(super) later: Vec<(Stage, Change)>,
     pub(super) applied: Applied,
     pub(super) vanished: u64,
+}
+
+/// What the next request needs to know of a link. What it acknowledged is the store's to keep.
+#[derive(Clone)]
+pub(super) struct Linked {
+    pub(super) resource_type: ResourceType,
+    pub(super) resource_id: ResourceId,
 }
 
 const STAGES: [Stage; 9] = [
@@ -66,7 +73,7 @@ pub async fn apply<S: Source, T: Target, St: Store>(
     progress: &ProgressSender,
 ) -> (Applied, Result<(), CycleError>) {
     let state = State {
-        links: prepared.snapshot.links.clone(),
+        links: prepared.snapshot.links.iter().map(|(entry_id, link)| (entry_id.clone(), Linked::of(link))).collect(),
         holders: crate::plan::holders(&prepared.snapshot),
         entries: prepared.desired.entries.keys().cloned().collect(),
         ..State::default()
@@ -126,6 +133,12 @@ async fn note_what_became_known<S, T, St: Store>(
     Ok(())
 }
 
+impl Linked {
+    fn of(link: &Link) -> Self {
+        Self { resource_type: link.acknowledged.resource_type, resource_id: link.resource_id.clone() }
+    }
+}
+
 fn linked(link: &Link) -> Recorded {
     Recorded::Linked { resource_id: link.resource_id.clone(), origin: link.origin, acknowledged: link.acknowledged.clone() }
 }
@@ -171,7 +184,8 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
         let mut waits: BTreeMap<usize, usize> = BTreeMap::new();
         let mut followers: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         let mut ready = VecDeque::new();
-        let changes: BTreeMap<usize, &Change> = tasks.iter().map(|(number, change, _)| (*number, *change)).collect();
+        let changes: BTreeMap<usize, (&Change, &[usize])> =
+            tasks.iter().map(|(number, change, after)| (*number, (*change, *after))).collect();
         for (number, _, after) in &tasks {
             let open = after.iter().filter(|other| numbers.contains(other));
             let mut count = 0;
@@ -190,8 +204,8 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
         loop {
             while failed.is_none() && !stop.is_cancelled() && running.len() < self.channel.workers.max(1) {
                 let Some(number) = ready.pop_front() else { break };
-                let Some(change) = changes.get(&number) else { break };
-                running.push(async move { (number, self.carry_out(change).await) });
+                let Some((change, after)) = changes.get(&number) else { break };
+                running.push(async move { (number, self.in_turn(change, after).await) });
             }
             let Some((number, result)) = running.next().await else { break };
             if let Err(error) = result {
@@ -212,6 +226,24 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
             None if stop.is_cancelled() && !ready.is_empty() => Err(CycleError::Stopped),
             None => Ok(()),
         }
+    }
+
+    /// Carries a change out, unless it takes a name that the one before it did not give up.
+    async fn in_turn(&self, change: &Change, after: &[usize]) -> Result<(), CycleError> {
+        let Some(holder) = self.keeps_the_name(change, after) else { return self.carry_out(change).await };
+        self.hold(change, format!("it waits for a name of entry {holder}, whose own change was not carried out"));
+        Ok(())
+    }
+
+    fn keeps_the_name(&self, change: &Change, after: &[usize]) -> Option<EntryId> {
+        let wanted = name_after(change)?.to_lowercase();
+        let before = after.iter().filter_map(|number| Some(&self.plan.changes.get(*number)?.change));
+        let mut holders = before.filter(|other| {
+            other.resource_type == change.resource_type && name_before(other).is_some_and(|name| name.to_lowercase() == wanted)
+        });
+        let state = self.lock();
+        let holder = holders.find(|other| state.applied.held.iter().any(|held| held.entry_id == other.entry_id))?;
+        Some(holder.entry_id.clone())
     }
 
     async fn carry_out(&self, change: &Change) -> Result<(), CycleError> {
@@ -264,17 +296,16 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
         Ok(self.store.record(self.cycle, vec![record]).await?)
     }
 
-    pub(super) fn link(&self, link: Link) {
+    pub(super) fn link(&self, link: &Link) {
         let mut state = self.lock();
         state.holders.insert((link.acknowledged.resource_type, link.resource_id.clone()), link.entry_id.clone());
-        state.links.insert(link.entry_id.clone(), link);
+        state.links.insert(link.entry_id.clone(), Linked::of(link));
     }
 
     pub(super) fn unlink(&self, entry_id: &EntryId) {
         let mut state = self.lock();
         if let Some(link) = state.links.remove(entry_id) {
-            state.holders.remove(&(link.acknowledged.resource_type, link.resource_id));
-            state.links.values_mut().for_each(|other| other.acknowledged.forget(entry_id));
+            state.holders.remove(&(link.resource_type, link.resource_id));
         }
     }
 
@@ -300,7 +331,7 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
             uncertain: crate::model::Uncertain::default(),
         };
         self.record(change, None, linked(&link), Some(true)).await?;
-        self.link(link);
+        self.link(&link);
         self.done("adopted");
         let (members, attributes): (Vec<Edit>, Vec<Edit>) =
             edits.into_iter().partition(|edit| matches!(edit, Edit::Members { .. }));
@@ -317,6 +348,35 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
         let change = Change { action, tally, claim: ClaimAfter::Held, ..change.clone() };
         self.lock().later.push((stage, change));
     }
+}
+
+/// The name that a change gives its resource.
+fn name_after(change: &Change) -> Option<&str> {
+    match &change.action {
+        Action::Create(resource) => resource.name(),
+        Action::Adopt { .. } | Action::Update { .. } => match rename(change)? {
+            (_, Some(Value::Text(name))) => Some(name),
+            _ => None,
+        },
+        Action::Delete { .. } | Action::Claim { .. } | Action::Release | Action::Forget => None,
+    }
+}
+
+/// The name that a change takes from its resource.
+fn name_before(change: &Change) -> Option<&str> {
+    match rename(change)? {
+        (Some(Value::Text(name)), _) => Some(name),
+        _ => None,
+    }
+}
+
+fn rename(change: &Change) -> Option<(Option<&Value>, Option<&Value>)> {
+    let (Action::Update { edits, .. } | Action::Adopt { edits, .. }) = &change.action else { return None };
+    let name = change.resource_type.name_path();
+    edits.iter().find_map(|edit| match edit {
+        Edit::Attribute { path, before, after } if *path == name => Some((before.as_ref(), after.as_ref())),
+        Edit::Attribute { .. } | Edit::Members { .. } => None,
+    })
 }
 
 /// What a record says of the claim: nothing where it says nothing new.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{ResourceId, ResourceType, Snapshot};
+use crate::model::{Link, ResourceId, ResourceType, Snapshot};
 use crate::plan::{Found, drift};
 
 use super::{Channel, CycleError, Source, Target, matching};
@@ -28,13 +28,16 @@ pub async fn list<S: Source, T: Target>(channel: &Channel<S, T>, snapshot: &Snap
 }
 
 /// A comparison whose missing resources were each asked for by id: one that is there after all is not missing.
-/// Too many missing ones mean another tenant, not that many deletions.
+/// Too many missing ones mean another tenant, not that many deletions; leavers do not count, who may be purged
+/// there, nor do users who are off, whom some targets leave out of a list.
 pub async fn confirmed<S: Source, T: Target>(
     channel: &Channel<S, T>,
     snapshot: &Snapshot,
     mut comparison: drift::Comparison,
 ) -> Result<drift::Comparison, CycleError> {
-    let (missing, linked) = (comparison.missing.len(), snapshot.links.len());
+    let counts = |link: &&Link| snapshot.claims.contains_key(&link.entry_id) && link.acknowledged.active() != Some(false);
+    let missing = comparison.missing.iter().filter(counts).count();
+    let linked = snapshot.links.values().filter(counts).count();
     if missing > FEW_MISSING && missing * 10 > linked {
         return Err(CycleError::WrongTarget { missing, linked });
     }

@@ -10,8 +10,9 @@ use crate::plan::{Found, Known, Situation, answers, holders, lookups, situation,
 
 use super::{Channel, CycleError, Source, Target, TargetError};
 
-/// Below this many entries single look-ups are made without asking how many resources there are.
-const FEW: usize = 10;
+/// Up to this many entries of a type, single look-ups (one for each match key) cost hardly more than asking how many
+/// resources there are.
+const FEW: usize = 2;
 
 /// What the target says about each unlinked entry. `listed` is a list that was made already.
 pub async fn situations<S: Source, T: Target>(

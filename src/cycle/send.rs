@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use crate::model::{EntryId, Link, Origin, Resource, ResourceId, Uncertain, Value};
-use crate::plan::{Action, Change, Edit, Existing, Found, Situation, Stage, diff, managed, requests, situation, tally_of};
+use crate::plan::{
+    Action, Change, Edit, Existing, Found, Situation, Stage, diff, entry_of, linked_as_it_is, managed, requests, situation,
+    tally_of,
+};
 
 use super::apply::{Applying, claim_of};
 use super::{CycleError, Intent, IntentId, Outcome, Recorded, References, Source, Store, Target, TargetError, matching, recover};
@@ -84,7 +87,7 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
         self.record(change, Some(intent), recorded, Some(true)).await?;
         self.done("created");
         tracing::info!(channel = %self.channel.name(), entry = %change.entry_id, resource = %resource_id, "created");
-        self.link(Link {
+        self.link(&Link {
             entry_id: change.entry_id.clone(),
             resource_id: resource_id.clone(),
             origin: Origin::Created,
@@ -162,15 +165,17 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
                 self.hold(change, format!("the target has resource {} with its {path}, and existing: never", found.resource_id));
                 Ok(())
             }
-            Existing::LinkOnly => self.adopt(change, &found.resource_id, wanted.clone(), Vec::new()).await,
+            Existing::LinkOnly => {
+                let held = linked_as_it_is(&found, wanted);
+                self.adopt(change, &found.resource_id, held, Vec::new()).await
+            }
             Existing::Overwrite => {
                 if let Err(error) = matching::with_members(self.channel, &mut found).await {
                     tracing::debug!(%error, "members of a group that is adopted could not be read");
                 }
                 let held = {
                     let state = self.lock();
-                    let user = |id: &ResourceId| state.holders.get(&(crate::model::ResourceType::User, id.clone()));
-                    managed(&found, wanted, |id| user(id).cloned())
+                    managed(&found, wanted, |id| entry_of(&state.holders, id))
                 };
                 let mut edits = diff::edits_of_found(&held, wanted);
                 edits.retain(|edit| !diff::deactivates(edit));
@@ -211,11 +216,12 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
                     let claim = claim_of(claimed, change.claim, number + 1 == count && all);
                     let recorded = Recorded::Edited { resource_id: id.clone(), edits: edits.clone() };
                     self.record(change, Some(intent), recorded, claim).await?;
-                    self.edited(&change.entry_id, &id, &edits);
+                    self.moved(&change.entry_id, &id);
                     resource_id = id;
                 }
-                Ok(Outcome::Gone) => return self.vanished(change, intent, deactivates).await,
-                Err(TargetError::NotFound) => return self.vanished(change, intent, edits.iter().any(diff::deactivates)).await,
+                Ok(Outcome::Gone) | Err(TargetError::NotFound) => {
+                    return self.vanished(change, intent, edits.iter().any(diff::deactivates)).await;
+                }
                 Err(TargetError::AnswerLost(why)) => {
                     self.hold(change, format!("the answer to an update was lost ({why}); it is sent again by the next cycle"));
                     return Ok(());
@@ -241,17 +247,14 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
         self.claims.contains(entry_id)
     }
 
-    fn edited(&self, entry_id: &EntryId, resource_id: &ResourceId, edits: &[Edit]) {
+    /// Some providers change a resource's id with an edit.
+    fn moved(&self, entry_id: &EntryId, resource_id: &ResourceId) {
         let mut state = self.lock();
-        let Some(mut link) = state.links.remove(entry_id) else { return };
-        let resource_type = link.acknowledged.resource_type;
-        if link.resource_id != *resource_id {
-            state.holders.remove(&(resource_type, link.resource_id));
-            link.resource_id = resource_id.clone();
-            state.holders.insert((resource_type, resource_id.clone()), entry_id.clone());
-        }
-        diff::apply(&mut link.acknowledged, edits);
-        state.links.insert(entry_id.clone(), link);
+        let Some(link) = state.links.get_mut(entry_id).filter(|link| link.resource_id != *resource_id) else { return };
+        let resource_type = link.resource_type;
+        let former = std::mem::replace(&mut link.resource_id, resource_id.clone());
+        state.holders.remove(&(resource_type, former));
+        state.holders.insert((resource_type, resource_id.clone()), entry_id.clone());
     }
 
     /// What can be sent now, what is settled without sending (members to remove who are not at the target any

@@ -303,10 +303,10 @@ impl Resource {
         self.text(&self.resource_type.name_path())
     }
 
-    /// Takes out what speaks of an entry whose resource is gone.
-    pub fn forget(&mut self, entry_id: &EntryId) {
-        self.members.remove(entry_id);
-        self.attributes.retain(|_, value| value.reference() != Some(entry_id));
+    /// Takes out what speaks of entries whose resources are gone.
+    pub fn forget(&mut self, gone: &BTreeSet<&EntryId>) {
+        self.members.retain(|id| !gone.contains(id));
+        self.attributes.retain(|_, value| value.reference().is_none_or(|id| !gone.contains(id)));
     }
 
     /// The text at a path.

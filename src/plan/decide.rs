@@ -6,7 +6,7 @@ use crate::model::{AttributePath, EntryId, Link, Resource, ResourceId, ResourceT
 
 use super::desired::{Desired, Judged};
 use super::found;
-use super::matching::Situation;
+use super::matching::{self, Situation};
 use super::scope::Scope;
 use super::{Action, Change, ClaimAfter, Edit, Existing, GroupRemoval, Reason, Rules, Tally, UserRemoval, diff};
 
@@ -38,7 +38,7 @@ impl<'a> Known<'a> {
         situations: &'a BTreeMap<EntryId, Situation>,
         drifted: &'a BTreeSet<EntryId>,
     ) -> Self {
-        let mut entries = super::matching::holders(snapshot);
+        let mut entries = matching::holders(snapshot);
         for (entry, situation) in situations {
             match situation {
                 Situation::Unlinked(found, _) => {
@@ -104,15 +104,7 @@ impl<'a> Known<'a> {
         }
         let Some(resource) = self.resource(judged, &exists) else { return (None, None) };
         let deactivates = resource.active() == Some(false);
-        let change = |action, reason, tally| Change {
-            entry_id: judged.entry_id.clone(),
-            resource_type: judged.resource_type,
-            name: judged.name.clone(),
-            action,
-            reason,
-            claim: ClaimAfter::Held,
-            tally,
-        };
+        let change = |action, reason, tally| change_of(judged, action, reason, tally);
         match self.situations.get(&judged.entry_id) {
             Some(Situation::Disputed(why)) => (None, Some(why.clone())),
             None | Some(Situation::Unmatched) => {
@@ -123,7 +115,7 @@ impl<'a> Known<'a> {
                     (None, Some(format!("the target has resource {} with its {path}, and existing: never", found.resource_id)))
                 }
                 Existing::Overwrite => {
-                    let held = found::managed(found, &resource, |id| self.entry_of(judged.resource_type, id));
+                    let held = found::managed(found, &resource, |id| matching::entry_of(&self.entries, id));
                     let edits = diff::edits_of_found(&held, &resource);
                     let takes = deactivates && edits.iter().any(diff::deactivates) && held.active() != Some(false);
                     let tally = Tally { users_disabled: u64::from(takes), ..Tally::default() };
@@ -131,33 +123,17 @@ impl<'a> Known<'a> {
                     (Some(change(action, Reason::Matched(path.clone()), tally)), None)
                 }
                 Existing::LinkOnly => {
-                    let action = Action::Adopt { resource_id: found.resource_id.clone(), found: resource, edits: Vec::new() };
+                    let held = found::linked_as_it_is(found, &resource);
+                    let action = Action::Adopt { resource_id: found.resource_id.clone(), found: held, edits: Vec::new() };
                     (Some(change(action, Reason::Matched(path.clone()), Tally::default())), None)
                 }
             },
         }
     }
 
-    /// The entry that a resource of the target belongs to: a user, or where groups may be meant a group.
-    fn entry_of(&self, resource_type: ResourceType, id: &ResourceId) -> Option<EntryId> {
-        let user = self.entries.get(&(ResourceType::User, id.clone()));
-        match resource_type {
-            ResourceType::User => user.cloned(),
-            ResourceType::Group => user.or_else(|| self.entries.get(&(ResourceType::Group, id.clone()))).cloned(),
-        }
-    }
-
     fn of_linked(&self, judged: &Judged, link: &Link, exists: impl Fn(&EntryId) -> bool) -> (Option<Change>, Option<Why>) {
         let claimed = self.is_claimed(&judged.entry_id);
-        let change = |action, reason, tally| Change {
-            entry_id: judged.entry_id.clone(),
-            resource_type: judged.resource_type,
-            name: judged.name.clone(),
-            action,
-            reason,
-            claim: ClaimAfter::Held,
-            tally,
-        };
+        let change = |action, reason, tally| change_of(judged, action, reason, tally);
         let share = |reason| {
             let claims = !claimed && matches!(judged.scope, Scope::In(_));
             claims.then(|| change(Action::Claim { resource_id: link.resource_id.clone() }, reason, Tally::default()))
@@ -168,7 +144,8 @@ impl<'a> Known<'a> {
         let mut why = None;
         let edits = match (&judged.mapped, judged.status) {
             (Ok(_), Status::Enabled | Status::Disabled) => {
-                self.resource(judged, &exists).map(|resource| diff::edits(link, &resource)).unwrap_or_default()
+                let edits = self.resource(judged, &exists).map(|resource| diff::edits(link, &resource)).unwrap_or_default();
+                if judged.members_whole { edits } else { diff::without_losses(edits) }
             }
             (Err(error), Status::Disabled) => {
                 why = Some(error.to_string());
@@ -205,13 +182,13 @@ impl<'a> Known<'a> {
             ResourceType::User => {
                 resource.attributes.insert(AttributePath::known("active"), Value::Flag(judged.status == Status::Enabled));
             }
-            ResourceType::Group => {
-                if let Some(link) = self.snapshot.links.get(&judged.entry_id)
-                    && !self.desired.coverage.is_full()
-                {
-                    resource.members.extend(link.acknowledged.members.iter().cloned());
-                }
-            }
+            ResourceType::Group => {}
+        }
+        if !self.desired.coverage.is_full()
+            && let Some(link) = self.snapshot.links.get(&judged.entry_id)
+        {
+            let kept = judged.open_references.iter().filter_map(|path| link.acknowledged.attributes.get_key_value(path));
+            resource.attributes.extend(kept.map(|(path, value)| (path.clone(), value.clone())));
         }
         Some(resource)
     }
@@ -294,6 +271,18 @@ impl<'a> Known<'a> {
                 change(Action::Forget, reason, Tally::default())
             }
         }
+    }
+}
+
+fn change_of(judged: &Judged, action: Action, reason: Reason, tally: Tally) -> Change {
+    Change {
+        entry_id: judged.entry_id.clone(),
+        resource_type: judged.resource_type,
+        name: judged.name.clone(),
+        action,
+        reason,
+        claim: ClaimAfter::Held,
+        tally,
     }
 }
 

@@ -29,6 +29,10 @@ pub struct Judged {
     pub status: Status,
     /// What its resource should be, without `active`; members of groups are users and groups in scope.
     pub mapped: Result<Resource, MappingError>,
+    /// References to entries that are not in the reading: left out of `mapped`.
+    pub open_references: BTreeSet<AttributePath>,
+    /// Groups: true if every member was read, so that whoever is not among them has left.
+    pub members_whole: bool,
 }
 
 /// A whole reading, judged.
@@ -127,12 +131,13 @@ impl<'a> Judge<'a> {
 
     /// Settles membership, scope and references.
     pub fn finish(self, coverage: Coverage) -> Desired {
-        let scope = scope::Judgement::new(self.rules, &self.graph, coverage.is_full(), self.before);
+        let scopes = scope::Judgement::new(self.rules, &self.graph, coverage.is_full(), self.before);
         let by_dn: BTreeMap<&DnKey, &EntryId> =
             self.users.iter().chain(&self.groups).map(|seat| (seat.dn.key(), &seat.id)).collect();
         let mut references_outside = 0;
         let mut entries = BTreeMap::new();
         for seat in &self.users {
+            let mut open_references = BTreeSet::new();
             let mapped = seat.mapped.clone().map(|mapped| {
                 let mut resource = mapped.resource;
                 for (path, dn) in mapped.references {
@@ -140,21 +145,28 @@ impl<'a> Judge<'a> {
                         Some(id) => {
                             resource.attributes.insert(path, Value::Reference((*id).clone()));
                         }
-                        None => references_outside += 1,
+                        None => {
+                            open_references.insert(path);
+                        }
                     }
                 }
                 resource
             });
-            entries.insert(seat.id.clone(), judged(seat, ResourceType::User, scope.of_user(&seat.dn), mapped));
+            references_outside += open_references.len() as u64;
+            let judged = judged(seat, ResourceType::User, scopes.of_user(&seat.dn), mapped);
+            entries.insert(seat.id.clone(), Judged { open_references, ..judged });
         }
         let group_scopes: BTreeMap<&DnKey, Scope> =
-            self.groups.iter().map(|seat| (seat.dn.key(), scope.of_group(&seat.dn, seat.selected))).collect();
+            self.groups.iter().map(|seat| (seat.dn.key(), scopes.of_group(&seat.dn, seat.selected))).collect();
         let mut members_left_out = 0;
         for seat in &self.groups {
             let scope = group_scopes.get(seat.dn.key()).cloned().unwrap_or(Scope::Out(String::new()));
             let mut mapped = seat.mapped.clone().map(|mapped| mapped.resource);
-            if let (Scope::In(_), Ok(resource)) = (&scope, &mut mapped) {
-                for member in self.members(&seat.dn, &group_scopes).members() {
+            let mut members_whole = coverage.is_full() && scopes.is_whole();
+            if let (Scope::In(_) | Scope::Unknown(_), Ok(resource)) = (&scope, &mut mapped) {
+                let reach = self.members(&seat.dn, &group_scopes);
+                members_whole &= reach.complete;
+                for member in reach.members() {
                     let nested = group_scopes.get(member);
                     let keeps = |id: &&EntryId| match nested {
                         Some(Scope::In(_)) => self.keeps_nesting(),
@@ -171,7 +183,8 @@ impl<'a> Judge<'a> {
                     }
                 }
             }
-            entries.insert(seat.id.clone(), judged(seat, ResourceType::Group, scope, mapped));
+            let judged = judged(seat, ResourceType::Group, scope, mapped);
+            entries.insert(seat.id.clone(), Judged { members_whole, ..judged });
         }
         Desired { entries, coverage, members_left_out, references_outside, scope_groups: self.scope_groups() }
     }
@@ -201,5 +214,7 @@ impl<'a> Judge<'a> {
 
 fn judged(seat: &Seat, resource_type: ResourceType, scope: Scope, mapped: Result<Resource, MappingError>) -> Judged {
     let name = mapped.as_ref().ok().and_then(Resource::name).unwrap_or(seat.dn.as_str()).to_owned();
-    Judged { entry_id: seat.id.clone(), dn: seat.dn.clone(), resource_type, name, scope, status: seat.status, mapped }
+    let (entry_id, dn) = (seat.id.clone(), seat.dn.clone());
+    let open_references = BTreeSet::new();
+    Judged { entry_id, dn, resource_type, name, scope, status: seat.status, mapped, open_references, members_whole: true }
 }

@@ -35,6 +35,18 @@ pub fn edits(link: &Link, desired: &Resource) -> Vec<Edit> {
     edits
 }
 
+/// The edits of a group whose members were not all read: nobody is removed, not even where an answer was lost.
+pub fn without_losses(mut edits: Vec<Edit>) -> Vec<Edit> {
+    for edit in &mut edits {
+        match edit {
+            Edit::Members { remove, .. } => remove.clear(),
+            Edit::Attribute { .. } => {}
+        }
+    }
+    edits.retain(|edit| !matches!(edit, Edit::Members { add, remove } if add.is_empty() && remove.is_empty()));
+    edits
+}
+
 /// What makes a resource that was found at the target into `desired`. Attributes that we do not manage and
 /// members that we did not put there are left alone.
 pub fn edits_of_found(found: &Resource, desired: &Resource) -> Vec<Edit> {
@@ -76,6 +88,11 @@ pub fn apply(resource: &mut Resource, edits: &[Edit]) {
 /// True if an edit switches a user off.
 pub fn deactivates(edit: &Edit) -> bool {
     matches!(edit, Edit::Attribute { path, after: Some(Value::Flag(false)), .. } if path.as_str() == "active")
+}
+
+/// True if an edit speaks of a name: userName or displayName.
+pub fn renames(edit: &Edit) -> bool {
+    matches!(edit, Edit::Attribute { path, .. } if matches!(path.as_str(), "userName" | "displayName"))
 }
 
 #[cfg(test)]

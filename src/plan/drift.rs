@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{EntryId, Link, Resource, ResourceId, ResourceType, Snapshot, Uncertain};
+use crate::model::{EntryId, Link, Resource, ResourceId, ResourceType, Snapshot, Uncertain, Value};
 
 use super::found::{self, Found};
 use super::matching;
@@ -24,10 +24,7 @@ pub struct Comparison {
 pub fn compare(snapshot: &Snapshot, found: &[Found]) -> Comparison {
     let mut comparison = Comparison::default();
     let holders = matching::holders(snapshot);
-    let user_of = |id: &ResourceId| {
-        let group = || holders.get(&(ResourceType::Group, id.clone()));
-        holders.get(&(ResourceType::User, id.clone())).or_else(group).cloned()
-    };
+    let entry_of = |id: &ResourceId| matching::entry_of(&holders, id);
     let by_id: BTreeMap<(ResourceType, &ResourceId), &Found> =
         found.iter().map(|found| ((found.resource_type, &found.resource_id), found)).collect();
     for link in snapshot.links.values() {
@@ -35,13 +32,16 @@ pub fn compare(snapshot: &Snapshot, found: &[Found]) -> Comparison {
             comparison.missing.push(link.clone());
             continue;
         };
-        let mut held = found::managed(found, &link.acknowledged, user_of);
+        let ours = with_uncertain(link);
+        let mut held = found::managed(found, &ours, entry_of);
         if found.members.is_some() {
-            comparison.members_foreign += found::foreign_members(found, &link.acknowledged, user_of);
-        } else {
+            comparison.members_foreign += found::foreign_members(found, &ours, entry_of);
+        } else if link.uncertain.members.is_empty() {
             held.members.clone_from(&link.acknowledged.members);
+        } else {
+            continue;
         }
-        if held != link.acknowledged {
+        if held != link.acknowledged || !link.uncertain.is_empty() {
             comparison.corrected.insert(link.entry_id.clone(), held);
         }
     }
@@ -53,6 +53,16 @@ pub fn compare(snapshot: &Snapshot, found: &[Found]) -> Comparison {
     comparison
 }
 
+/// Everything that may be of our doing: what was acknowledged, and what requests without an answer spoke of.
+fn with_uncertain(link: &Link) -> Resource {
+    let mut ours = link.acknowledged.clone();
+    ours.members.extend(link.uncertain.members.iter().cloned());
+    for path in &link.uncertain.paths {
+        ours.attributes.entry(path.clone()).or_insert_with(|| Value::Text(String::new()));
+    }
+    ours
+}
+
 /// The snapshot as the comparison found it.
 pub fn correct(snapshot: &mut Snapshot, comparison: &Comparison) {
     for (entry_id, held) in &comparison.corrected {
@@ -61,9 +71,72 @@ pub fn correct(snapshot: &mut Snapshot, comparison: &Comparison) {
             link.uncertain = Uncertain::default();
         }
     }
-    for link in &comparison.missing {
-        snapshot.links.remove(&link.entry_id);
-        snapshot.claims.remove(&link.entry_id);
-        snapshot.links.values_mut().for_each(|other| other.acknowledged.forget(&link.entry_id));
+    if comparison.missing.is_empty() {
+        return;
+    }
+    let gone: BTreeSet<&EntryId> = comparison.missing.iter().map(|link| &link.entry_id).collect();
+    snapshot.links.retain(|entry_id, _| !gone.contains(entry_id));
+    snapshot.claims.retain(|entry_id, _| !gone.contains(entry_id));
+    snapshot.links.values_mut().for_each(|link| link.acknowledged.forget(&gone));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{AttributePath, Origin};
+
+    fn group(entry: &str, members: &[&str]) -> Link {
+        let mut acknowledged = Resource::empty(ResourceType::Group);
+        acknowledged.members = members.iter().map(|id| EntryId::new(id)).collect();
+        link(entry, acknowledged)
+    }
+
+    fn link(entry: &str, acknowledged: Resource) -> Link {
+        Link {
+            entry_id: EntryId::new(entry),
+            resource_id: ResourceId::new(&format!("R{entry}")),
+            origin: Origin::Created,
+            acknowledged,
+            uncertain: Uncertain::default(),
+        }
+    }
+
+    fn found(link: &Link, members: Option<&[&str]>) -> Found {
+        Found {
+            resource_id: link.resource_id.clone(),
+            resource_type: link.acknowledged.resource_type,
+            attributes: BTreeMap::from([(AttributePath::known("title"), Value::from("x"))]),
+            members: members.map(|ids| ids.iter().map(|id| ResourceId::new(id)).collect()),
+        }
+    }
+
+    #[test]
+    fn what_arrived_of_an_unanswered_request_is_found_and_not_taken_for_somebody_elses() {
+        let users = ["a", "b", "c"].map(|name| link(name, Resource::empty(ResourceType::User)));
+        let mut staff = group("g", &["a"]);
+        staff.uncertain.members.insert(EntryId::new("b"));
+        staff.uncertain.paths.insert(AttributePath::known("title"));
+        let mut snapshot = Snapshot::default();
+        for link in users.iter().chain([&staff]) {
+            snapshot.links.insert(link.entry_id.clone(), link.clone());
+        }
+        let all = |members| users.iter().map(|user| found(user, None)).chain([found(&staff, members)]).collect::<Vec<_>>();
+
+        let comparison = compare(&snapshot, &all(Some(&["Ra", "Rb", "Rc"])));
+        assert_eq!(comparison.members_foreign, 1, "only c");
+        correct(&mut snapshot, &comparison);
+        let held = &snapshot.links[&EntryId::new("g")];
+        assert_eq!(held.acknowledged.members, [EntryId::new("a"), EntryId::new("b")].into());
+        assert_eq!(held.acknowledged.text(&AttributePath::known("title")), Some("x"));
+        assert!(held.uncertain.is_empty());
+    }
+
+    #[test]
+    fn where_members_cannot_be_read_what_is_uncertain_of_them_stays_uncertain() {
+        let mut staff = group("g", &["a"]);
+        staff.uncertain.members.insert(EntryId::new("b"));
+        let mut snapshot = Snapshot::default();
+        snapshot.links.insert(staff.entry_id.clone(), staff.clone());
+        assert!(compare(&snapshot, &[found(&staff, None)]).corrected.is_empty());
     }
 }

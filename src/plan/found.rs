@@ -37,6 +37,18 @@ pub fn managed(found: &Found, managed: &Resource, entry_of: impl Fn(&ResourceId)
     Resource { resource_type: found.resource_type, attributes, members }
 }
 
+/// What a resource that is only linked is taken to hold: what the directory says, so that nothing is sent before
+/// something changes there. Only a user who should be off and is not is seen as it is, and so is switched off by
+/// the next cycle, where the guard counts it.
+pub fn linked_as_it_is(found: &Found, desired: &Resource) -> Resource {
+    let mut held = desired.clone();
+    let active = AttributePath::known("active");
+    if held.active() == Some(false) && found.attributes.get(&active) != Some(&Value::Flag(false)) {
+        held.attributes.insert(active, Value::Flag(true));
+    }
+    held
+}
+
 /// How many members a found group has that `managed` neither has nor wants.
 pub fn foreign_members(found: &Found, managed: &Resource, entry_of: impl Fn(&ResourceId) -> Option<EntryId>) -> u64 {
     let ours = |id: &&ResourceId| entry_of(id).is_some_and(|entry| managed.members.contains(&entry));

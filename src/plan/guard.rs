@@ -240,7 +240,7 @@ fn split(change: Change, kind: GuardKind, removed_users: &BTreeSet<EntryId>) -> 
     for edit in edits {
         match (edit, kind) {
             (edit, GuardKind::Users | GuardKind::DisabledUsers) if diff::deactivates(&edit) => stopping.push(edit),
-            (edit @ Edit::Attribute { before: Some(_), .. }, GuardKind::Identity) if is_name(&edit) => stopping.push(edit),
+            (edit @ Edit::Attribute { before: Some(_), .. }, GuardKind::Identity) if diff::renames(&edit) => stopping.push(edit),
             (Edit::Members { add, remove }, GuardKind::Memberships | GuardKind::PerGroup) => {
                 let (free, counted): (BTreeSet<_>, BTreeSet<_>) = remove.into_iter().partition(|id| removed_users.contains(id));
                 if !add.is_empty() || !free.is_empty() {
@@ -271,10 +271,6 @@ fn split(change: Change, kind: GuardKind, removed_users: &BTreeSet<EntryId>) -> 
         None => Some(Action::Update { resource_id, edits: going }),
     };
     (kept.map(|action| Change { action, tally, ..change }), stopped)
-}
-
-fn is_name(edit: &Edit) -> bool {
-    matches!(edit, Edit::Attribute { path, .. } if path.as_str() == "userName" || path.as_str() == "displayName")
 }
 
 /// A user whose removal was stopped keeps its memberships; those of a user who is removed count as that user.

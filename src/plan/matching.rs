@@ -65,6 +65,11 @@ pub fn holders(snapshot: &Snapshot) -> BTreeMap<(ResourceType, ResourceId), Entr
         .collect()
 }
 
+/// The entry that a member or a manager at the target is: a user, else a group.
+pub fn entry_of(holders: &BTreeMap<(ResourceType, ResourceId), EntryId>, id: &ResourceId) -> Option<EntryId> {
+    [ResourceType::User, ResourceType::Group].into_iter().find_map(|kind| holders.get(&(kind, id.clone())).cloned())
+}
+
 /// What the candidates of one question mean for an entry. `is_other_entry` tells whether an externalId belongs to
 /// another entry that we know.
 pub fn situation(

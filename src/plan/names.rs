@@ -39,13 +39,16 @@ pub fn settle(claimants: &[Claimant], others: &[(EntryId, ResourceType, String)]
     let mut holders: BTreeMap<Key, &EntryId> = BTreeMap::new();
     let mut wanted: BTreeMap<Key, Vec<&EntryId>> = BTreeMap::new();
     let mut goal: BTreeMap<&EntryId, Key> = BTreeMap::new();
+    let mut own: BTreeMap<&EntryId, Key> = BTreeMap::new();
     for (entry_id, resource_type, name) in others {
         holders.insert(key(*resource_type, name), entry_id);
     }
     for claimant in claimants {
         let wants = key(claimant.resource_type, &claimant.wants);
         if let Some(has) = &claimant.has {
-            holders.insert(key(claimant.resource_type, has), &claimant.entry_id);
+            let has = key(claimant.resource_type, has);
+            holders.insert(has.clone(), &claimant.entry_id);
+            own.insert(&claimant.entry_id, has);
         }
         wanted.entry(wants.clone()).or_default().push(&claimant.entry_id);
         goal.insert(&claimant.entry_id, wants);
@@ -55,7 +58,7 @@ pub fn settle(claimants: &[Claimant], others: &[(EntryId, ResourceType, String)]
         let stays = holder.filter(|holder| goal.get(*holder).is_none_or(|goal| goal == name));
         match (stays, holder) {
             (Some(holder), _) => {
-                for entry in wanting.iter().filter(|entry| **entry != holder) {
+                for entry in wanting.iter().filter(|entry| **entry != holder && own.get(*entry) != Some(name)) {
                     names.held.insert((*entry).clone(), format!("its {} is held by the resource of entry {holder}", word(name)));
                 }
             }
@@ -91,31 +94,55 @@ fn word(name: &Key) -> &'static str {
     }
 }
 
-/// Who waits for somebody that is held waits in vain; who waits in a ring waits for ever.
+impl Names {
+    /// Adds to the held whoever waits, over however many others, for a name of one of `kept`, who keep theirs.
+    /// Returns them.
+    pub fn hold_followers(&mut self, kept: &BTreeSet<EntryId>) -> BTreeSet<EntryId> {
+        let mut followers: BTreeMap<&EntryId, Vec<&EntryId>> = BTreeMap::new();
+        for (entry, holder) in &self.after {
+            followers.entry(holder).or_default().push(entry);
+        }
+        let mut waiting = BTreeSet::new();
+        let mut open: Vec<EntryId> = kept.iter().cloned().collect();
+        while let Some(holder) = open.pop() {
+            for entry in followers.get(&holder).into_iter().flatten() {
+                if !kept.contains(*entry) && waiting.insert((*entry).clone()) {
+                    self.held.insert((*entry).clone(), format!("it waits for a name of entry {holder}, which keeps it for now"));
+                    open.push((*entry).clone());
+                }
+            }
+        }
+        waiting
+    }
+}
+
+/// Who waits for somebody that is held waits in vain; who waits in a ring waits for ever. Each entry is walked over once.
 fn hold_cycles_and_followers(names: &mut Names) {
-    let waiting: Vec<EntryId> = names.after.keys().cloned().collect();
-    for start in waiting {
-        let mut seen = BTreeSet::from([start.clone()]);
-        let mut at = &start;
-        let why = loop {
-            let Some(next) = names.after.get(at) else { break None };
-            if names.held.contains_key(next) {
-                break Some(format!("it waits for a name of entry {next}, which is held"));
-            }
-            if *next == start {
-                break Some("names are exchanged in a ring: rename one of them to something else for one cycle".to_owned());
-            }
-            if !seen.insert(next.clone()) {
-                break Some("it waits for names that are exchanged in a ring".to_owned());
-            }
+    let held = names.held.keys().cloned().collect();
+    names.hold_followers(&held);
+    names.after.retain(|entry, _| !names.held.contains_key(entry));
+    let mut ring: BTreeSet<EntryId> = BTreeSet::new();
+    let mut walked: BTreeMap<&EntryId, &EntryId> = BTreeMap::new();
+    for start in names.after.keys() {
+        let mut at = start;
+        while let Some(next) = names.after.get(at).filter(|_| !walked.contains_key(at)) {
+            walked.insert(at, start);
             at = next;
-        };
-        if let Some(why) = why {
-            names.held.insert(start, why);
+        }
+        if walked.get(at) == Some(&start) {
+            let mut member = at;
+            while ring.insert(member.clone()) {
+                let Some(next) = names.after.get(member) else { break };
+                member = next;
+            }
         }
     }
-    let Names { after, held } = names;
-    after.retain(|entry, _| !held.contains_key(entry));
+    for entry in &ring {
+        let why = "names are exchanged in a ring: rename one of them to something else for one cycle";
+        names.held.insert(entry.clone(), why.to_owned());
+    }
+    names.hold_followers(&ring);
+    names.after.retain(|entry, _| !names.held.contains_key(entry));
 }
 
 #[cfg(test)]
@@ -148,6 +175,11 @@ mod tests {
     }
 
     #[test]
+    fn namesakes_that_the_target_has_already_are_left_alone() {
+        assert_eq!(settled(&[("a", "Sales", Some("Sales")), ("b", "sales", Some("sales"))], &[]), (vec![], vec![]));
+    }
+
+    #[test]
     fn two_newcomers_of_one_name_are_both_held() {
         assert_eq!(settled(&[("a", "Sales", None), ("b", "Sales", None)], &[]), (vec![], vec!["a".into(), "b".into()]));
     }
@@ -157,6 +189,19 @@ mod tests {
         assert_eq!(
             settled(&[("a", "2", Some("1")), ("b", "3", Some("2")), ("c", "4", Some("3"))], &[]),
             (vec!["a after b".into(), "b after c".into()], vec![])
+        );
+        assert_eq!(
+            settled(&[("a", "2", Some("1")), ("b", "3", Some("2")), ("c", "2b", Some("3")), ("d", "2B", Some("4"))], &[]),
+            (vec![], ["a", "b", "c", "d"].map(String::from).into())
+        );
+        assert_eq!(
+            settled(&[("a", "2", Some("1")), ("b", "3", Some("2")), ("c", "2", Some("3")), ("z", "1", None)], &[]),
+            (vec![], ["a", "b", "c", "z"].map(String::from).into()),
+            "a and c both want the name of b"
+        );
+        assert_eq!(
+            settled(&[("a", "2", Some("1")), ("b", "1", Some("2")), ("c", "4", Some("3")), ("d", "5", Some("4"))], &[]),
+            (vec!["c after d".into()], vec!["a".into(), "b".into()])
         );
         assert_eq!(settled(&[("a", "2", Some("1")), ("b", "1", Some("2"))], &[]), (vec![], vec!["a".into(), "b".into()]));
     }

@@ -1,8 +1,8 @@
 //! Everything together: what should be × what is → the plan.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{ChannelName, EntryId, LinkedCounts, Resource, ResourceType, Snapshot, Value};
+use crate::model::{ChannelName, EntryId, LinkedCounts, Resource, ResourceType, Snapshot, Status, Value};
 
 use super::decide::Known;
 use super::desired::Judged;
@@ -11,19 +11,21 @@ use super::names::{self, Claimant};
 use super::scope::Scope;
 use super::{Action, Change, Counts, Edit, Held, Plan, diff, guard, stages};
 
-/// Entries for which the target must be asked: in scope, mapped, not linked.
+/// Entries for which the target must be asked: in scope, mapped, not linked, and not held for their name whatever it
+/// answers.
 pub fn unlinked<'a>(known: &'a Known<'_>) -> impl Iterator<Item = (&'a EntryId, &'a Resource)> {
-    known
-        .desired
-        .entries
-        .values()
-        .filter(|judged| known.wants_link(judged))
+    let entries = known.desired.entries.values();
+    let wanting: Vec<&Judged> = entries.filter(|judged| known.wants_link(judged)).collect();
+    let held = if wanting.is_empty() { BTreeMap::new() } else { names::settle(&claimants(known), &others(known)).held };
+    wanting
+        .into_iter()
+        .filter(move |judged| !held.contains_key(&judged.entry_id))
         .filter_map(|judged| judged.mapped.as_ref().ok().map(|resource| (&judged.entry_id, resource)))
 }
 
 /// Makes the plan. Equal inputs give an equal plan.
 pub fn plan(known: &Known<'_>) -> Plan {
-    let names = names::settle(&claimants(known), &others(known));
+    let mut names = names::settle(&claimants(known), &others(known));
     let exists = |id: &EntryId| known.snapshot.links.contains_key(id) || (is_new(known, id) && !names.held.contains_key(id));
     let mut changes = Vec::new();
     let mut held = Vec::new();
@@ -33,7 +35,7 @@ pub fn plan(known: &Known<'_>) -> Plan {
             None => change,
             Some(name) => {
                 why = why.or_else(|| Some(name.clone()));
-                change.and_then(without_name)
+                change.and_then(|change| without_name(known, judged, change))
             }
         };
         changes.extend(change);
@@ -43,15 +45,21 @@ pub fn plan(known: &Known<'_>) -> Plan {
         let absent = known.snapshot.links.values().filter(|link| !known.desired.entries.contains_key(&link.entry_id));
         changes.extend(absent.filter_map(|link| known.of_absent(link)));
     }
-    let mut counts = Counts { held: held.len() as u64, ..Counts::default() };
+    let mut counts = Counts::default();
     count_desired(known, &mut counts);
     let (linked, members) = linked(known.snapshot, &known.rules.channel);
     let base = guard::Base { linked, members: &members, tally: &known.snapshot.tally };
-    let judged = guard::judge(changes, &base, &known.rules.guard, counts.users);
+    let mut judged = guard::judge(changes, &base, &known.rules.guard, counts.users);
+    let keep_their_names = judged.verdict.stopped.iter().filter(|change| renames(change)).map(|change| change.entry_id.clone());
+    let waiting = names.hold_followers(&keep_their_names.collect());
+    if !waiting.is_empty() {
+        (judged.changes, held) = hold_names(known, judged.changes, held, &waiting, &names);
+    }
+    counts.held = held.len() as u64;
     count_changes(&judged.changes, &mut counts);
     let names_for_people = names_for_people(known, judged.changes.iter().chain(&judged.verdict.stopped));
     Plan {
-        changes: stages::arrange(judged.changes, &names.after),
+        changes: stages::arrange(judged.changes, &names.after, &judged.removed_users),
         held,
         verdict: judged.verdict,
         removed_users: judged.removed_users,
@@ -77,12 +85,12 @@ fn claimants(known: &Known<'_>) -> Vec<Claimant> {
         .desired
         .entries
         .values()
-        .filter(|judged| matches!(judged.scope, Scope::In(_) | Scope::Unknown(_)))
-        .filter(|judged| !known.is_owned_elsewhere(&judged.entry_id))
+        .filter(|judged| competes(known, judged))
         .filter_map(|judged| {
             let link = known.snapshot.links.get(&judged.entry_id);
             let has = link.and_then(|link| link.acknowledged.name()).map(str::to_owned);
             let wants = match (&judged.mapped, link) {
+                (Ok(_), Some(_)) if judged.status == Status::Unknown => has.clone()?,
                 (Ok(resource), Some(_)) => resource.name()?.to_owned(),
                 (Ok(resource), None) if is_new(known, &judged.entry_id) => resource.name()?.to_owned(),
                 (Err(_), Some(_)) => has.clone()?,
@@ -93,26 +101,66 @@ fn claimants(known: &Known<'_>) -> Vec<Claimant> {
         .collect()
 }
 
+/// True if the name of the entry's resource is this channel's to give.
+fn competes(known: &Known<'_>, judged: &Judged) -> bool {
+    let claims = || known.snapshot.is_claimed_by(&judged.entry_id, &known.rules.channel);
+    let scope = match (&judged.scope, known.snapshot.links.get(&judged.entry_id)) {
+        (Scope::Out(_), _) => false,
+        (Scope::In(_), link) => link.is_none_or(|link| link.acknowledged.resource_type == judged.resource_type),
+        (Scope::Unknown(_), Some(link)) => link.acknowledged.resource_type == judged.resource_type && claims(),
+        (Scope::Unknown(_), None) => false,
+    };
+    scope && !known.is_owned_elsewhere(&judged.entry_id)
+}
+
 /// Linked resources whose entries claim no name in this plan.
 fn others(known: &Known<'_>) -> Vec<(EntryId, ResourceType, String)> {
     known
         .snapshot
         .links
         .values()
-        .filter(|link| {
-            known.is_owned_elsewhere(&link.entry_id)
-                || !known
-                    .desired
-                    .entries
-                    .get(&link.entry_id)
-                    .is_some_and(|judged| matches!(judged.scope, Scope::In(_) | Scope::Unknown(_)))
-        })
+        .filter(|link| !known.desired.entries.get(&link.entry_id).is_some_and(|judged| competes(known, judged)))
         .filter_map(|link| Some((link.entry_id.clone(), link.acknowledged.resource_type, link.acknowledged.name()?.to_owned())))
         .collect()
 }
 
-/// A change without the name that it cannot have; nothing is left of one that needs it.
-fn without_name(change: Change) -> Option<Change> {
+fn renames(change: &Change) -> bool {
+    let name = change.resource_type.name_path();
+    match &change.action {
+        Action::Update { edits, .. } | Action::Adopt { edits, .. } => {
+            edits.iter().any(|edit| matches!(edit, Edit::Attribute { path, .. } if *path == name))
+        }
+        Action::Create(_) | Action::Delete { .. } | Action::Claim { .. } | Action::Release | Action::Forget => false,
+    }
+}
+
+/// Takes from `changes` the names of those who wait in vain, and holds them.
+fn hold_names(
+    known: &Known<'_>,
+    changes: Vec<Change>,
+    mut held: Vec<Held>,
+    waiting: &BTreeSet<EntryId>,
+    names: &names::Names,
+) -> (Vec<Change>, Vec<Held>) {
+    let mut rest = Vec::with_capacity(changes.len());
+    for change in changes {
+        let judged = waiting.contains(&change.entry_id).then(|| known.desired.entries.get(&change.entry_id)).flatten();
+        let Some(judged) = judged else {
+            rest.push(change);
+            continue;
+        };
+        let why = names.held.get(&judged.entry_id).cloned().unwrap_or_default();
+        if !held.iter().any(|held| held.entry_id == judged.entry_id) {
+            held.push(held_of(judged, why));
+        }
+        rest.extend(without_name(known, judged, change));
+    }
+    (rest, held)
+}
+
+/// A change without the name that it cannot have; nothing is left of one that needs it. The claim of an entry that
+/// has a link already does not wait for the name.
+fn without_name(known: &Known<'_>, judged: &Judged, change: Change) -> Option<Change> {
     let name = change.resource_type.name_path();
     match change.action.clone() {
         Action::Create(_) | Action::Adopt { .. } => None,
@@ -120,7 +168,13 @@ fn without_name(change: Change) -> Option<Change> {
             edits.retain(|edit| !matches!(edit, Edit::Attribute { path, .. } if *path == name));
             let mut tally = change.tally;
             tally.identity = 0;
-            (!edits.is_empty()).then_some(Change { action: Action::Update { resource_id, edits }, tally, ..change })
+            let action = if edits.is_empty() {
+                let claimed = known.snapshot.is_claimed_by(&change.entry_id, &known.rules.channel);
+                (!claimed && matches!(judged.scope, Scope::In(_))).then_some(Action::Claim { resource_id })
+            } else {
+                Some(Action::Update { resource_id, edits })
+            };
+            action.map(|action| Change { action, tally, ..change })
         }
         Action::Delete { .. } | Action::Claim { .. } | Action::Release | Action::Forget => Some(change),
     }

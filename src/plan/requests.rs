@@ -57,12 +57,12 @@ pub fn tally_of(request: &Change, whole: &Tally, removed_users: &BTreeSet<EntryI
             Edit::Members { remove, .. } => {
                 share.memberships += remove.iter().filter(|id| !removed_users.contains(*id)).count() as u64;
             }
-            edit @ Edit::Attribute { path, .. } => {
+            edit @ Edit::Attribute { .. } => {
                 if super::diff::deactivates(edit) {
                     share.users_absent = whole.users_absent;
                     share.users_disabled = whole.users_disabled;
                 }
-                if path.as_str() == "userName" || path.as_str() == "displayName" {
+                if super::diff::renames(edit) {
                     share.identity = whole.identity;
                 }
             }

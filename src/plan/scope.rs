@@ -45,6 +45,11 @@ impl<'a> Judgement<'a> {
         }
     }
 
+    /// True if every scope group was found and read, so that whoever is not in one has left it.
+    pub fn is_whole(&self) -> bool {
+        self.users.complete && (self.rules.groups.is_none() || self.groups.complete)
+    }
+
     /// A user that is below a base DN and matches the filter.
     pub fn of_user(&self, dn: &Dn) -> Scope {
         let base = within(dn, &self.rules.users.selection.base_dns);
@@ -61,7 +66,8 @@ impl<'a> Judgement<'a> {
     pub fn of_group(&self, dn: &Dn, selected: bool) -> Scope {
         let Some(rules) = &self.rules.groups else { return Scope::Out("this channel provisions no groups".into()) };
         if !selected {
-            return Scope::Out("below no base DN of groups, or not matching their filter; read for its members only".into());
+            let why = "below no base DN of groups, or not matching their filter; read for its members only";
+            return if self.full { Scope::Out(why.into()) } else { Scope::Unknown(why.into()) };
         }
         let base = within(dn, &rules.selection.base_dns);
         if rules.scope.group_dns.is_empty() {

@@ -8,9 +8,11 @@ use crate::model::{EntryId, Resource, ResourceType, Value};
 use super::{Action, Change, Edit, Planned, Stage, Tally, diff};
 
 /// Puts changes in order. `after` names, for an entry that waits for a name, the entry that holds it.
-pub fn arrange(changes: Vec<Change>, after: &BTreeMap<EntryId, EntryId>) -> Vec<Planned> {
+/// Memberships of `removed_users` count as those users.
+pub fn arrange(changes: Vec<Change>, after: &BTreeMap<EntryId, EntryId>, removed_users: &BTreeSet<EntryId>) -> Vec<Planned> {
     let gaining = gaining(&changes);
-    let mut staged: Vec<(Stage, Change)> = changes.into_iter().flat_map(|change| pieces(change, &gaining)).collect();
+    let mut staged: Vec<(Stage, Change)> =
+        changes.into_iter().flat_map(|change| pieces(change, &gaining, removed_users)).collect();
     staged.sort_by(|(a, one), (b, other)| a.cmp(b).then_with(|| one.entry_id.cmp(&other.entry_id)));
     let mut place: BTreeMap<(Stage, EntryId), usize> = BTreeMap::new();
     for (index, (stage, change)) in staged.iter().enumerate() {
@@ -68,7 +70,7 @@ fn gaining(changes: &[Change]) -> BTreeSet<EntryId> {
 }
 
 /// The parts of a change by stage.
-fn pieces(change: Change, gaining: &BTreeSet<EntryId>) -> Vec<(Stage, Change)> {
+fn pieces(change: Change, gaining: &BTreeSet<EntryId>, removed_users: &BTreeSet<EntryId>) -> Vec<(Stage, Change)> {
     let stage = match (&change.action, change.resource_type) {
         (Action::Adopt { edits, .. }, ResourceType::User) if edits.iter().any(diff::deactivates) => Stage::Revoke,
         (Action::Create(_) | Action::Adopt { .. }, ResourceType::User) => Stage::Users,
@@ -76,12 +78,12 @@ fn pieces(change: Change, gaining: &BTreeSet<EntryId>) -> Vec<(Stage, Change)> {
         (Action::Delete { .. }, ResourceType::User) => Stage::DeleteUsers,
         (Action::Delete { .. }, ResourceType::Group) => Stage::DeleteGroups,
         (Action::Claim { .. } | Action::Release | Action::Forget, _) => Stage::Claims,
-        (Action::Update { .. }, _) => return update_pieces(change, gaining),
+        (Action::Update { .. }, _) => return update_pieces(change, gaining, removed_users),
     };
     vec![(stage, change)]
 }
 
-fn update_pieces(change: Change, gaining: &BTreeSet<EntryId>) -> Vec<(Stage, Change)> {
+fn update_pieces(change: Change, gaining: &BTreeSet<EntryId>, removed_users: &BTreeSet<EntryId>) -> Vec<(Stage, Change)> {
     let Action::Update { resource_id, edits } = &change.action else { return Vec::new() };
     let mut parts: BTreeMap<Stage, Vec<Edit>> = BTreeMap::new();
     for edit in edits {
@@ -113,8 +115,6 @@ fn update_pieces(change: Change, gaining: &BTreeSet<EntryId>) -> Vec<(Stage, Cha
         let target = if parts.contains_key(&Stage::Users) && !references.is_empty() { Stage::Users } else { Stage::References };
         parts.entry(target).or_default().extend(references);
     }
-    let removed = BTreeSet::new();
-    let mut rest = change.tally;
     parts
         .into_iter()
         .map(|(stage, edits)| {
@@ -123,9 +123,7 @@ fn update_pieces(change: Change, gaining: &BTreeSet<EntryId>) -> Vec<(Stage, Cha
                 tally: Tally::default(),
                 ..change.clone()
             };
-            let mut tally = super::requests::tally_of(&part, &rest, &removed);
-            tally.memberships = tally.memberships.min(rest.memberships);
-            rest.memberships -= tally.memberships;
+            let tally = super::requests::tally_of(&part, &change.tally, removed_users);
             (stage, Change { tally, ..part })
         })
         .collect()

@@ -14,8 +14,8 @@ use super::transport::Transport;
 use super::turns::Turns;
 use super::{Dialect, FilterUse, Rate, Settings, listing};
 use crate::cycle::{Found, Lookup, Outcome, References, Target, TargetError};
-use crate::model::{AttributePath, Capabilities, Resource, ResourceId, ResourceType, Value};
-use crate::plan::{Action, Change, Edit};
+use crate::model::{AttributePath, Capabilities, Resource, ResourceId, ResourceType};
+use crate::plan::{Action, Change, Edit, answers};
 
 /// One service provider. Shared by all channels that write to it: pace, pauses, credentials and what was learnt
 /// are the target's, not the channel's.
@@ -166,7 +166,7 @@ impl Provider {
     /// The whole list, compared on our side.
     async fn scan(&self, lookup: &Lookup) -> Result<Vec<Found>, TargetError> {
         let all = self.list(lookup.resource_type).await?;
-        Ok(all.into_iter().filter(|found| holds(found, lookup)).collect())
+        Ok(all.into_iter().filter(|found| answers(lookup, found)).collect())
     }
 
     /// Remembers that look-ups by this attribute do not work here.
@@ -223,7 +223,7 @@ impl Target for Provider {
                 let all =
                     all.ok_or_else(|| TargetError::Protocol("a look-up was answered with a resource without id".to_owned()))?;
                 self.works(lookup.resource_type);
-                if all.iter().any(|found| !holds(found, lookup)) {
+                if all.iter().any(|found| !answers(lookup, found)) {
                     self.learn_unfilterable(lookup, "ignores the filter");
                     return self.scan(lookup).await;
                 }
@@ -309,14 +309,4 @@ fn location_id(answer: &Answer, resource_type: ResourceType) -> Option<String> {
     let (before, id) = path.trim_end_matches('/').rsplit_once('/')?;
     let place = super::url::collection(resource_type);
     (before.ends_with(place) && !id.is_empty()).then(|| percent_decode_str(id).decode_utf8_lossy().into_owned())
-}
-
-/// True if a candidate really has the value: userName and displayName without case (RFC 7643 §4), all else exactly.
-fn holds(found: &Found, lookup: &Lookup) -> bool {
-    let without_case = matches!(lookup.path.as_str(), "userName" | "displayName");
-    match found.attributes.get(&lookup.path) {
-        Some(Value::Text(text)) if without_case => text.to_lowercase() == lookup.value.to_lowercase(),
-        Some(Value::Text(text)) => *text == lookup.value,
-        Some(Value::Flag(_) | Value::Reference(_)) | None => false,
-    }
 }

@@ -1,25 +1,6 @@
-//! What a resource is after edits. Doing the same edits again changes nothing.
+//! What is left of edits without an answer once later ones are certain.
 
-use crate::model::Resource;
 use crate::plan::Edit;
-
-/// Applies edits in order.
-pub fn apply(resource: &mut Resource, edits: &[Edit]) {
-    for edit in edits {
-        match edit {
-            Edit::Attribute { path, after: Some(value), .. } => {
-                resource.attributes.insert(path.clone(), value.clone());
-            }
-            Edit::Attribute { path, after: None, .. } => {
-                resource.attributes.remove(path);
-            }
-            Edit::Members { add, remove } => {
-                resource.members.extend(add.iter().cloned());
-                resource.members.retain(|member| !remove.contains(member));
-            }
-        }
-    }
-}
 
 /// What `edits` hold of paths and members that `later` does not speak of.
 pub(super) fn not_covered(edits: &[Edit], later: &[Edit]) -> Vec<Edit> {
@@ -56,7 +37,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::model::{AttributePath, EntryId, ResourceType, Value};
+    use crate::model::{AttributePath, EntryId, Value};
 
     fn set(ids: &str) -> BTreeSet<EntryId> {
         ids.split_whitespace().map(EntryId::new).collect()
@@ -68,20 +49,6 @@ mod tests {
 
     fn attribute(path: &str, after: Option<&str>) -> Edit {
         Edit::Attribute { path: AttributePath::parse(path).unwrap(), before: None, after: after.map(Value::from) }
-    }
-
-    #[test]
-    fn edits_done_twice_are_edits_done_once() {
-        let edits = [attribute("title", Some("x")), attribute("nickName", None), members("a b", "c")];
-        let mut once = Resource::empty(ResourceType::Group);
-        once.members = set("c d");
-        once.attributes.insert(AttributePath::known("nickName"), "old".into());
-        apply(&mut once, &edits);
-        let mut twice = once.clone();
-        apply(&mut twice, &edits);
-        assert_eq!(once, twice);
-        assert_eq!(once.members, set("a b d"));
-        assert_eq!(once.attributes.into_keys().collect::<Vec<_>>(), [AttributePath::known("title")]);
     }
 
     #[test]

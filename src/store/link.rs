@@ -5,10 +5,9 @@ use std::collections::BTreeSet;
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 
 use crate::model::{EntryId, Origin, Resource, ResourceId, ResourceType};
-use crate::plan::Edit;
+use crate::plan::{Edit, diff};
 
 use super::codec::{self, Paths};
-use super::edits::apply;
 use super::fault::Fault;
 use super::words::Word;
 
@@ -76,7 +75,7 @@ pub(super) fn edit(
     resource.attributes = codec::attributes(&attributes, &mut Paths::default())?;
     for edit in edits {
         match edit {
-            Edit::Attribute { .. } => apply(&mut resource, std::slice::from_ref(edit)),
+            Edit::Attribute { .. } => diff::apply(&mut resource, std::slice::from_ref(edit)),
             Edit::Members { add, remove } => {
                 add_members(connection, row, add.iter())?;
                 remove_members(connection, row, remove.iter())?;

@@ -20,7 +20,6 @@ mod viewer;
 mod words;
 mod writer;
 
-pub use edits::apply;
 pub use sqlite::Sqlite;
 pub use status::{ChannelStatus, CycleStatus, HeldStatus, QuarantineStatus};
 pub use viewer::Viewer;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ldap2scim::cycle::{CycleEnd, CycleError};
-use ldap2scim::model::{ChannelName, Status};
+use ldap2scim::model::{AttributeName, AttributeValue, ChannelName, Status};
 use ldap2scim::plan::{Existing, GroupRemoval, GuardKind, Limit, UserRemoval};
 use serde_json::json;
 
@@ -434,6 +434,90 @@ async fn the_guard_is_not_passed_by_a_conflict() {
     let tripped: Vec<GuardKind> = report.prepared.unwrap().plan.verdict.tripped.iter().map(|tripped| tripped.kind).collect();
     assert_eq!(tripped, [GuardKind::DisabledUsers]);
     assert!(bridge.active().contains(&"zoe".to_owned()));
+}
+
+#[tokio::test]
+async fn a_disabled_user_who_was_only_linked_is_switched_off_all_the_same() {
+    let mut bridge = small_company().await;
+    bridge.rules.existing = Existing::LinkOnly;
+    bridge.provider.add_user("ada", json!({"active": true, "displayName": "Lady Lovelace"}));
+    bridge.directory.set_status("ada", Status::Disabled);
+    bridge.synced().await;
+    bridge.synced().await;
+    assert_eq!(bridge.active(), ["bob", "eve"]);
+    assert_eq!(bridge.provider.user("ada").unwrap()["displayName"], "Lady Lovelace");
+    bridge.assert_silent().await;
+}
+
+#[tokio::test]
+async fn a_name_whose_holder_could_not_give_it_up_is_not_taken() {
+    let bridge = small_company().await;
+    bridge.provider.change_personality(|personality| personality.unique_group_names = false);
+    bridge.synced().await;
+    let named = |id: &str, name: &str| {
+        let values = vec![AttributeValue::from(name)];
+        bridge.directory.change(id, |entry| entry.attributes.insert(AttributeName::new("cn"), values).map_or((), drop));
+    };
+    named("id-g-staff", "everybody");
+    named("id-g-makers", "staff");
+    let staff = bridge.provider.group("staff").unwrap()["id"].as_str().unwrap().to_owned();
+    bridge.provider.fail_when("PATCH", &staff, 1, Fault::status(400));
+    assert_eq!(bridge.sync().await.held.len(), 2);
+    bridge.assert_no_duplicates();
+    bridge.synced().await;
+    assert_eq!(bridge.members("everybody"), ["ada", "bob", "eve"]);
+    assert_eq!(bridge.members("staff"), ["ada", "bob"]);
+    bridge.assert_silent().await;
+}
+
+#[tokio::test]
+async fn leavers_who_were_purged_at_the_target_do_not_stop_a_resync() {
+    let bridge = guarded_company().await;
+    for round in 0..2 {
+        for n in 0..5 {
+            bridge.directory.remove(&format!("id-u{:02}", round * 5 + n));
+        }
+        bridge.synced().await;
+        bridge.pass(Duration::from_secs(100_000));
+    }
+    for user in bridge.provider.users() {
+        if user["active"] == false {
+            bridge.provider.remove(user["id"].as_str().unwrap());
+        }
+    }
+    let report = bridge.resync().await;
+    assert_eq!(report.end, CycleEnd::Done, "{:?}", report.error);
+    assert_eq!(bridge.active().len(), 30);
+    bridge.assert_silent().await;
+}
+
+#[tokio::test]
+async fn a_newcomer_whose_name_is_taken_by_a_linked_entry_costs_no_look_up() {
+    let bridge = small_company().await;
+    bridge.synced().await;
+    bridge.directory.add_user("ada2");
+    bridge.directory.set("ada2", "uid", "ADA");
+    let report = bridge.sync().await;
+    assert_eq!((report.end, report.held.len()), (CycleEnd::DoneWithHeld, 1));
+    bridge.assert_silent().await;
+}
+
+#[tokio::test]
+async fn what_the_guard_holds_back_sends_nothing_however_often_it_is_planned() {
+    let mut bridge = small_company().await;
+    bridge.synced().await;
+    let nothing = Limit { percent: 0.0, at_least: 0, at_most: Some(0) };
+    let guard = &mut bridge.rules.guard;
+    (guard.users, guard.groups, guard.memberships, guard.identity) = (nothing, nothing, nothing, nothing);
+    bridge.directory.set("bob", "uid", "robert");
+    bridge.directory.set_status("eve", Status::Disabled);
+    bridge.directory.remove("id-ada");
+    bridge.directory.remove("id-g-staff");
+    bridge.directory.put_group("makers", &["eve"]);
+    assert_eq!(bridge.sync().await.end, CycleEnd::Quarantined);
+    assert_eq!(bridge.members("makers"), ["ada", "bob", "eve"]);
+    bridge.assert_silent().await;
+    assert_eq!(bridge.active(), ["ada", "bob", "eve"]);
 }
 
 #[tokio::test]

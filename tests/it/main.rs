@@ -6,6 +6,7 @@ mod architecture;
 mod cli;
 mod cycle;
 mod documents;
+mod histories;
 mod ldap_hostile;
 mod ldap_slapd;
 mod main_job;

@@ -133,3 +133,34 @@ fn deleted_groups_are_guarded() {
     world.rules.guard.groups = limit(2.0, 2, 10);
     assert_eq!(tripped(&world), [(GuardKind::Groups, 5, 2)]);
 }
+
+#[test]
+fn who_waits_for_a_name_that_the_guard_keeps_is_held_and_keeps_the_rest() {
+    let links = people(3);
+    let entries = vec![
+        with(user("u000"), "uid", "fresh"),
+        with(with(user("u001"), "uid", "u000"), "title", "t"),
+        with(user("new"), "uid", "u001"),
+        user("u002"),
+    ];
+    let mut world = World::new(&links, entries);
+    world.expect(&["Users + new", "Users ~ u000 userName=fresh", "Users ~ u001 title=t userName=u000"]);
+    world.rules.guard.identity = limit(0.0, 0, 0);
+    world.expect(&["Users ~ u001 title=t", "! new", "# ~ u000 userName=fresh", "# ~ u001 userName=u000"]);
+}
+
+#[test]
+fn a_share_of_a_loss_is_counted_in_the_stage_that_takes_it() {
+    let mut links = people(4);
+    links.extend([linked_group("a", &["u000", "u001", "u002"]), linked_group("b", &[])]);
+    let mut entries = present(1..4);
+    entries.extend([group("a", &[]), group("b", &["u002"])]);
+    let plan = World::new(&links, entries).plan();
+    let losses: Vec<(String, u64)> = plan
+        .changes
+        .iter()
+        .filter(|planned| !planned.change.tally.is_zero())
+        .map(|planned| (format!("{:?} {}", planned.stage, planned.change.entry_id), planned.change.tally.memberships))
+        .collect();
+    assert_eq!(losses, [("Revoke g-a".into(), 1), ("Revoke u000".into(), 0), ("Moves g-a".into(), 1)]);
+}

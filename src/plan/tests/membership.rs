@@ -132,3 +132,42 @@ fn a_scope_group_is_followed_through_a_rename() {
     known.expect(&["Revoke ~ bob active=false"]);
     world().expect(&[]);
 }
+
+#[test]
+fn a_group_whose_members_cannot_be_read_loses_none_even_in_a_full_reading() {
+    let links = [linked_user("ada"), linked_user("bob"), linked_group("a", &["ada"]), linked_group("b", &["ada", "bob"])];
+    let mut unreadable = group("a", &[]);
+    unreadable.members = None;
+    World::new(&links, vec![user("ada"), user("bob"), unreadable, group("b", &["@a", "bob"])]).expect(&[]);
+}
+
+#[test]
+fn a_scope_group_that_cannot_be_read_takes_no_member_from_any_group() {
+    let links = [linked_user("ada"), linked_user("bob"), linked_group("a", &["ada"]), linked_group("sub", &["ada", "bob"])];
+    let entries = vec![user("ada"), user("bob"), group("top", &["@sub"]), group("sub", &["ada"]), group("a", &[])];
+    let mut world = World::new(&links, entries);
+    world.rules.groups.as_mut().unwrap().scope =
+        GroupScope { group_dns: vec![dn("cn=top,ou=groups,dc=x"), dn("cn=missing,ou=groups,dc=x")], nested: true };
+    world.expect(&[]);
+}
+
+#[test]
+fn a_group_met_only_on_the_way_is_removed_by_a_full_reading_alone() {
+    let world = || {
+        let mut met = group("a", &["ada"]);
+        met.selected = false;
+        World::new(&[linked_user("ada"), linked_group("a", &["ada"])], vec![user("ada"), met])
+    };
+    world().expect(&["DeleteGroups - g-a"]);
+    world().partial().expect(&[]);
+}
+
+#[test]
+fn a_partial_reading_repeats_no_lost_membership_it_does_not_see() {
+    let mut a = linked_group("a", &["ada"]);
+    a.0.uncertain.members.extend([id("ada"), id("bob")]);
+    let links = [linked_user("ada"), linked_user("bob"), linked_user("eve"), a];
+    let entries = || vec![user("ada"), user("bob"), user("eve"), group("a", &["eve"])];
+    World::new(&links, entries()).partial().expect(&["Members ~ g-a +eve"]);
+    World::new(&links, entries()).expect(&["Revoke ~ g-a -ada -bob", "Members ~ g-a +eve"]);
+}

@@ -1,7 +1,7 @@
 //! Users: in, out, disabled, unknown, back again, named alike, managed.
 
 use super::world::*;
-use crate::model::{AttributePath, Status};
+use crate::model::{AttributePath, Status, Value};
 use crate::plan::{Existing, GroupScope, UserRemoval};
 
 #[test]
@@ -165,4 +165,21 @@ fn an_answer_that_was_lost_is_asked_for_again_by_sending_again() {
     linked.0.uncertain.paths.insert(AttributePath::known("title"));
     World::new(&[linked.clone()], vec![user("ada")]).expect(&["Users ~ ada title-"]);
     World::new(&[linked], vec![with(user("ada"), "title", "x")]).expect(&["Users ~ ada title=x"]);
+}
+
+#[test]
+fn a_partial_reading_keeps_a_manager_it_does_not_see() {
+    let mut ada = linked_user("ada");
+    ada.0.acknowledged.attributes.insert(AttributePath::known(MANAGER), Value::Reference(id("eve")));
+    let links = [ada, linked_user("eve")];
+    let entries = || vec![managed_by(user("ada"), "eve")];
+    World::new(&links, entries()).partial().expect(&[]);
+    World::new(&links, entries()).expect(&["Revoke ~ eve active=false", "Users ~ ada manager-"]);
+}
+
+#[test]
+fn a_user_of_unknown_status_keeps_its_name_and_nobody_gets_it() {
+    let unknown = status(with(user("ada"), "uid", "ada2"), Status::Unknown);
+    World::new(&[linked_user("ada"), linked_user("bob")], vec![unknown, with(user("new"), "uid", "ada"), user("bob")])
+        .expect(&["! ada", "! new"]);
 }

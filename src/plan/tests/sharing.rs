@@ -24,3 +24,10 @@ fn the_first_channel_owns_the_attributes_and_a_later_one_only_claims() {
     World::new(&[(link.clone(), &["first", "here"])], titled()).expect(&[]);
     World::new(&[(link, &["here", "last"])], titled()).expect(&["Users ~ ada title=x"]);
 }
+
+#[test]
+fn a_claim_is_made_even_if_the_name_must_wait() {
+    let (link, _) = linked_user("ada");
+    let entries = vec![with(user("ada"), "uid", "bob"), user("bob")];
+    World::new(&[(link, &["last"]), linked_user("bob")], entries).expect(&["Claims claim ada", "! ada"]);
+}
