@@ -250,8 +250,8 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// False, with the cause noted, for an entry that comes under the id or under the name of another: which of the
-    /// two is meant by whoever names it, nobody can tell.
+    /// False, with the cause noted, for an entry that comes under the id of another. Of one that comes under the name
+    /// of another the cause is noted only: planning sees both, and takes neither for the one that is named.
     fn is_who_it_seems(&mut self, entry: &Entry) -> bool {
         let (id, key) = (&entry.id, entry.dn.key());
         if self.seen.get(id).is_some_and(|other| other != key) {
@@ -259,8 +259,7 @@ impl Reading<'_> {
             return false;
         }
         if self.keys.get(key).is_some_and(|other| other != id) {
-            self.causes.add(format!("{} was left out because another entry has a DN that means the same", entry.dn));
-            return false;
+            self.causes.add(format!("another entry has a DN that means the same as {}", entry.dn));
         }
         true
     }
