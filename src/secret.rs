@@ -1,9 +1,14 @@
 //! Where a secret comes from. It is read when it is needed, so that one that rotates is noticed,
 //! and never shown.
 
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use secrecy::{ExposeSecret, SecretString};
+
+/// Octets of a secret at most.
+const LONGEST: u64 = 64 * 1024;
 
 /// The place of a secret.
 #[derive(Debug, Clone)]
@@ -22,15 +27,17 @@ impl Secret {
     /// Reads the secret. The error says what to do and holds nothing of the secret.
     pub fn read(&self) -> Result<SecretString, String> {
         let text = match self {
+            // Empty, it would be no password: a directory takes that for somebody anonymous (RFC 4513 §5.1.2).
+            Self::Inline(secret) if secret.expose_secret().is_empty() => return Err(format!("{self} is empty")),
             Self::Inline(secret) => return Ok(secret.clone()),
             Self::Env(name) => {
                 std::env::var(name).map_err(|_| format!("the environment variable {name} is not set or not UTF-8"))?
             }
-            Self::File(path) => read_file(path)?,
+            Self::File(path) => read_file(path, Kept::ByItsMode)?,
             Self::Credential(name) => {
                 let directory = std::env::var_os("CREDENTIALS_DIRECTORY")
                     .ok_or_else(|| format!("credential {name}: $CREDENTIALS_DIRECTORY is not set; credentials exist only under systemd (LoadCredential=)"))?;
-                read_file(&PathBuf::from(directory).join(name))?
+                read_file(&PathBuf::from(directory).join(name), Kept::BySystemd)?
             }
         };
         let trimmed = text.strip_suffix('\n').map_or(text.as_str(), |t| t.strip_suffix('\r').unwrap_or(t));
@@ -43,8 +50,27 @@ impl Secret {
     }
 }
 
-fn read_file(path: &std::path::Path) -> Result<String, String> {
-    std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
+/// Who keeps a file from others.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    ByItsMode,
+    BySystemd,
+}
+
+/// Reads a file. Its mode is looked at each time, since a secret that rotates is a new file.
+fn read_file(path: &std::path::Path, kept: Kept) -> Result<String, String> {
+    let told = |error: std::io::Error| format!("{}: {error}", path.display());
+    let file = std::fs::File::open(path).map_err(told)?;
+    let mode = file.metadata().map_err(told)?.permissions().mode() & 0o777;
+    if kept == Kept::ByItsMode && mode & 0o027 != 0 {
+        return Err(format!("{} may be used by others (mode {mode:03o}); chmod 600 it", path.display()));
+    }
+    let mut octets = Vec::new();
+    file.take(LONGEST + 1).read_to_end(&mut octets).map_err(told)?;
+    if octets.len() as u64 > LONGEST {
+        return Err(format!("{} is longer than any secret", path.display()));
+    }
+    String::from_utf8(octets).map_err(|_| format!("{} is not UTF-8", path.display()))
 }
 
 impl std::fmt::Display for Secret {
@@ -55,5 +81,38 @@ impl std::fmt::Display for Secret {
             Self::Credential(name) => write!(f, "the credential {name}"),
             Self::Inline(_) => f.write_str("the secret in the configuration"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(text: &str, mode: u32) -> (tempfile::TempDir, Secret) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        (folder, Secret::File(path))
+    }
+
+    #[test]
+    fn a_file_is_read_only_while_it_is_kept_from_others() {
+        for (mode, kept) in [(0o600, true), (0o400, true), (0o640, true), (0o644, false), (0o620, false), (0o601, false)] {
+            let (_folder, secret) = file("geheim\n", mode);
+            match secret.read() {
+                Ok(read) => assert!(kept && read.expose_secret() == "geheim", "{mode:o}"),
+                Err(why) => assert!(!kept && !why.contains("geheim"), "{mode:o}: {why}"),
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_a_secret_is_refused_without_being_shown() {
+        for text in ["", "\n", "\r\n"] {
+            assert!(file(text, 0o600).1.read().unwrap_err().contains("is empty"));
+        }
+        assert!(file(&"x".repeat(70_000), 0o600).1.read().unwrap_err().contains("longer than any secret"));
+        assert!(Secret::Inline("".into()).read().unwrap_err().contains("is empty"));
     }
 }

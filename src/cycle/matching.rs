@@ -8,7 +8,7 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use crate::model::{AttributePath, EntryId, Resource, ResourceId, ResourceType};
 use crate::plan::{Found, Known, Situation, answers, holders, lookups, situation, unlinked};
 
-use super::{Channel, CycleError, Source, Target, TargetError};
+use super::{Channel, CycleError, Disposition, Source, Target, TargetError};
 
 /// Up to this many entries of a type, single look-ups (one for each match key) cost hardly more than asking how many
 /// resources there are.
@@ -37,7 +37,9 @@ pub async fn situations<S: Source, T: Target>(
     Ok(situations)
 }
 
-type Answers<'a> = Vec<(&'a EntryId, Option<(AttributePath, Vec<Found>)>)>;
+/// What was found by which path, or why the target could not be asked for this entry.
+type Answer = Result<Option<(AttributePath, Vec<Found>)>, TargetError>;
+type Answers<'a> = Vec<(&'a EntryId, Answer)>;
 
 async fn ask<'a, S: Source, T: Target>(
     channel: &Channel<S, T>,
@@ -51,7 +53,7 @@ async fn ask<'a, S: Source, T: Target>(
         match target.population(resource_type).await? {
             Some(0) => {
                 notes.push(format!("the target holds no {kind}: {} are created without look-ups", wanted.len()));
-                return Ok(wanted.iter().map(|(entry, _)| (*entry, None)).collect());
+                return Ok(wanted.iter().map(|(entry, _)| (*entry, Ok(None))).collect());
             }
             Some(population) => {
                 let pages = population.div_ceil(target.capabilities().page_size.max(1) as u64);
@@ -68,9 +70,17 @@ async fn ask<'a, S: Source, T: Target>(
     // A list, not an iterator: with the iterator's closure in it the compiler cannot tell that the cycle is Send.
     let questions: Vec<_> = wanted
         .iter()
-        .map(|(entry, resource)| async move { Ok::<_, TargetError>((*entry, look_up(channel, resource).await?)) })
+        .map(|(entry, resource)| async move { ends_the_cycle(look_up(channel, resource).await).map(|answer| (*entry, answer)) })
         .collect();
     Ok(stream::iter(questions).buffered(channel.workers.max(1)).try_collect().await?)
+}
+
+/// An error that is about the target; one about a single entry stays with its answer.
+fn ends_the_cycle<A>(answer: Result<A, TargetError>) -> Result<Result<A, TargetError>, TargetError> {
+    match answer {
+        Err(error) if error.disposition() == Disposition::System => Err(error),
+        answer => Ok(answer),
+    }
 }
 
 /// The first question that finds something.
@@ -97,7 +107,7 @@ fn from_list<'a, S, T: Target>(channel: &Channel<S, T>, wanted: &[(&'a EntryId, 
                 let found: Vec<Found> = candidates.iter().filter(|found| answers(&lookup, found)).map(|f| (*f).clone()).collect();
                 (!found.is_empty()).then_some((lookup.path, found))
             });
-            (*entry, answer)
+            (*entry, Ok(answer))
         })
         .collect()
 }
@@ -129,9 +139,16 @@ async fn judge<S: Source, T: Target>(
     let holders = holders(known.snapshot);
     let mut taken: BTreeSet<(ResourceType, ResourceId)> = BTreeSet::new();
     for (entry_id, answer) in answers {
-        let Some((path, candidates)) = answer else {
-            situations.insert(entry_id.clone(), Situation::Unmatched);
-            continue;
+        let (path, candidates) = match answer {
+            Ok(Some(answer)) => answer,
+            Ok(None) => {
+                situations.insert(entry_id.clone(), Situation::Unmatched);
+                continue;
+            }
+            Err(error) => {
+                situations.insert(entry_id.clone(), Situation::Disputed(format!("the target cannot be asked for it: {error}")));
+                continue;
+            }
         };
         let mut situation = situation(
             entry_id,
@@ -143,8 +160,11 @@ async fn judge<S: Source, T: Target>(
         if let Situation::Unlinked(found, _) = &mut situation {
             if !taken.insert((found.resource_type, found.resource_id.clone())) {
                 situation = Situation::Disputed(format!("the target's resource {} matches another entry too", found.resource_id));
-            } else if found.resource_type == ResourceType::Group && found.members.is_none() {
-                with_members(channel, found).await?;
+            } else if found.resource_type == ResourceType::Group
+                && found.members.is_none()
+                && let Err(error) = ends_the_cycle(with_members(channel, found).await)?
+            {
+                situation = Situation::Disputed(format!("the members of its resource cannot be read: {error}"));
             }
         }
         situations.insert(entry_id.clone(), situation);

@@ -46,13 +46,25 @@ pub async fn look_up<S: Source, T: Target>(
     Ok(recovered)
 }
 
-/// True if a resource is the one that was sent: it carries our externalId, or no externalId where none was sent
-/// or the target keeps none. Somebody else's has another.
+/// True if a resource is the one that was sent: it carries our externalId, or it carries none and holds all the
+/// rest of what was sent. Somebody else's has another id or other values.
 pub fn is_ours(found: &Found, sent: &Resource, entry_id: &EntryId) -> bool {
     match found.attributes.get(&crate::model::AttributePath::known("externalId")) {
         Some(Value::Text(external)) => external == entry_id.as_str() || sent.text(&external_id()) == Some(external),
         Some(Value::Flag(_) | Value::Reference(_)) => false,
-        None => true,
+        None => {
+            let mut told = sent.attributes.iter().filter(|(path, _)| **path != external_id());
+            told.all(|(path, value)| found.attributes.get(path).is_some_and(|held| agrees(held, value)))
+        }
+    }
+}
+
+/// True if a provider may have made one of the other: some change case and outer space.
+fn agrees(held: &Value, sent: &Value) -> bool {
+    match (held, sent) {
+        (_, Value::Reference(_)) => true,
+        (Value::Text(held), Value::Text(sent)) => held.trim().to_lowercase() == sent.trim().to_lowercase(),
+        (held, sent) => held == sent,
     }
 }
 

@@ -63,6 +63,10 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
         let request = Change { action: Action::Create(sent.clone()), ..change.clone() };
         let (intent, answer) = self.send(request, change, &references).await?;
         let resource_id = match answer {
+            Ok(Outcome::Exists(id)) if self.is_anothers(change, &id) => {
+                let why = "the target answered its create with the id of a resource that is linked to another entry";
+                return self.refuse(change, intent, why.into()).await;
+            }
             Ok(Outcome::Exists(id)) => id,
             Ok(Outcome::Gone) => {
                 return self.refuse(change, intent, "the target answered a create as if it were a delete".into()).await;
@@ -121,6 +125,12 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
             ));
         }
         Ok(())
+    }
+
+    /// True if a resource is linked to another entry than the change's.
+    fn is_anothers(&self, change: &Change, id: &ResourceId) -> bool {
+        let state = self.lock();
+        state.holders.get(&(change.resource_type, id.clone())).is_some_and(|entry| *entry != change.entry_id)
     }
 
     /// Looks for what a create without an answer made.
@@ -232,6 +242,7 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
             let (intent, answer) = self.send(request, change, &references).await?;
             match answer {
                 Ok(Outcome::Exists(id)) => {
+                    let id = if self.is_anothers(change, &id) { resource_id.clone() } else { id };
                     let claim = claim_of(claimed, change.claim, number + 1 == count && all);
                     let recorded = Recorded::Edited { resource_id: id.clone(), edits: edits.clone() };
                     self.record(change, Some(intent), recorded, claim).await?;

@@ -16,6 +16,9 @@ pub enum Violation {
     /// Elements inside elements beyond what LDAP ever needs.
     #[error("elements nested more than {0} deep")]
     TooDeep(usize),
+    /// More elements than any answer needs: each costs many times its octets once it is parsed.
+    #[error("a message of more than {0} elements")]
+    TooMany(usize),
     /// An element reaches over the end of the one around it.
     #[error("an element that reaches over the end of the one around it")]
     Overrun,
@@ -112,9 +115,14 @@ pub fn only(octets: &[u8]) -> Result<Element<'_>, Violation> {
     }
 }
 
-/// Checks that every element lies within the one around it and that none is nested deeper than `limit`.
+/// Elements accepted in one message: four for each member of the largest group that [`super::frame::LONGEST`] holds.
+const MOST_ELEMENTS: usize = 2_000_000;
+
+/// Checks that every element lies within the one around it, that none is nested deeper than `limit`, and that they
+/// are not far too many.
 pub fn check_nesting(octets: &[u8], limit: usize) -> Result<(), Violation> {
     let mut ends: Vec<usize> = Vec::new();
+    let mut count = 0;
     let mut at = 0;
     loop {
         while ends.last() == Some(&at) {
@@ -123,6 +131,10 @@ pub fn check_nesting(octets: &[u8], limit: usize) -> Result<(), Violation> {
         let rest = octets.get(at..).unwrap_or_default();
         if rest.is_empty() {
             return Ok(());
+        }
+        count += 1;
+        if count > MOST_ELEMENTS {
+            return Err(Violation::TooMany(MOST_ELEMENTS));
         }
         let header = header(rest)?.ok_or(Violation::Overrun)?;
         let start = at + header.octets;
@@ -201,6 +213,13 @@ mod tests {
         assert_eq!(check_nesting(&nested(33), 32), Err(Violation::TooDeep(32)));
         let bomb: Vec<u8> = [0x30, 0x84, 0x7f, 0xff, 0xff, 0xff].repeat(10);
         assert_eq!(check_nesting(&bomb, 32), Err(Violation::Overrun));
+    }
+
+    #[test]
+    fn a_message_of_far_too_many_elements_is_refused() {
+        let many = |count: usize| write(0x31, &[0x04, 0].repeat(count));
+        assert_eq!(check_nesting(&many(600_000), 32), Ok(()));
+        assert_eq!(check_nesting(&many(3_000_000), 32), Err(Violation::TooMany(MOST_ELEMENTS)));
     }
 
     #[test]

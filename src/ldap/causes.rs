@@ -5,6 +5,9 @@ use crate::model::Coverage;
 /// Sentences kept; the rest are counted.
 const KEPT: usize = 20;
 
+/// Characters of a sentence that are kept.
+const LONGEST: usize = 600;
+
 /// Collected while reading.
 #[derive(Debug, Default)]
 pub struct Causes {
@@ -13,8 +16,14 @@ pub struct Causes {
 }
 
 impl Causes {
-    /// Adds a sentence.
+    /// True if there is none.
+    pub fn is_empty(&self) -> bool {
+        self.sentences.is_empty()
+    }
+
+    /// Adds a sentence. Servers' words are in it: control characters go, and what is too long is cut.
     pub fn add(&mut self, sentence: String) {
+        let sentence: String = sentence.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST).collect();
         if self.sentences.contains(&sentence) {
         } else if self.sentences.len() < KEPT {
             self.sentences.push(sentence);

@@ -79,16 +79,23 @@ impl RawEntry {
         self.ranges.get(name).copied()
     }
 
-    /// Attributes of which more values follow, and the position of the first of those.
+    /// Attributes of which not all values came, and the position of the first that is missing. Values that do not
+    /// begin at the first position are no beginning: everything is missing then.
     pub fn unfinished(&self) -> Vec<(AttributeName, u64)> {
-        let next = |range: &Range| range.last.map(|last| last.saturating_add(1));
+        let next = |range: &Range| match range.first {
+            0 => range.last.map(|last| last.saturating_add(1)),
+            _ => Some(0),
+        };
         self.ranges.iter().filter_map(|(name, range)| Some((name.clone(), next(range)?))).collect()
     }
 
     /// Appends further values of an attribute and notes that its range is complete.
     pub fn complete(&mut self, name: &AttributeName, values: Vec<AttributeValue>) {
-        self.attributes.entry(name.clone()).or_default().extend(values);
-        self.ranges.remove(name);
+        let known = self.attributes.entry(name.clone()).or_default();
+        if self.ranges.remove(name).is_some_and(|range| range.first != 0) {
+            known.clear();
+        }
+        known.extend(values);
     }
 
     /// True if an object class holds `word`, whatever the case.

@@ -1,6 +1,6 @@
 //! A whole reading over one session: the groups (see [`super::walk`]), then the users.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use ldap3::Scope;
 use percent_encoding::percent_decode_str;
@@ -16,13 +16,22 @@ use super::raw_entry::RawEntry;
 use super::search::{Item, Query};
 use super::session::Session;
 
+/// Entries of one reading at most.
+const MOST: usize = 5_000_000;
+
+/// Entries that may come twice in one search without reason, as those do that are moved meanwhile.
+const REPEATS: usize = 1000;
+
 /// Reads what is wanted, as [`crate::cycle::Source::read`] promises.
 pub async fn read(session: &Session, wanted: &Wanted, sink: mpsc::Sender<Entry>) -> Result<Coverage, SourceError> {
     let mut reading = Reading {
         session,
         wanted,
         sink,
-        seen: HashSet::new(),
+        seen: HashMap::new(),
+        keys: HashMap::new(),
+        filter_cut: false,
+        repeats: 0,
         groups: HashMap::new(),
         places: HashMap::new(),
         selected: Vec::new(),
@@ -71,7 +80,15 @@ pub(super) struct Reading<'a> {
     pub(super) session: &'a Session,
     pub(super) wanted: &'a Wanted,
     sink: mpsc::Sender<Entry>,
-    seen: HashSet<EntryId>,
+    /// Where each entry was that was sent.
+    seen: HashMap<EntryId, DnKey>,
+    /// Which entry each of these places is.
+    keys: HashMap<DnKey, EntryId>,
+    /// True if the searches by the admin's filter for groups left something out: whoever else finds a group
+    /// below the bases of groups does not know whether that filter selects it.
+    pub(super) filter_cut: bool,
+    /// Entries of the search under way that had come before.
+    repeats: usize,
     /// Members of each group read; `None` if they could not be read whole.
     pub(super) groups: HashMap<DnKey, Option<Vec<Dn>>>,
     /// Where each of them is, by its lasting id.
@@ -99,6 +116,7 @@ impl Reading<'_> {
         let query = self.query(base, Scope::Subtree, filter, role);
         let mut search = self.session.search(query);
         let mut unfinished = Vec::new();
+        self.repeats = 0;
         while let Some(item) = search.next().await {
             if let Some(raw) = self.judge(item, base) {
                 if raw.unfinished().is_empty() {
@@ -195,6 +213,9 @@ impl Reading<'_> {
                 return Ok(());
             }
         };
+        if !self.is_who_it_seems(&entry) {
+            return Ok(());
+        }
         if role != Role::User {
             entry.selected = role == Role::SelectedGroup || self.is_selected_by_place(&entry.dn, role);
             self.groups.insert(entry.dn.key().clone(), entry.members.clone());
@@ -203,12 +224,50 @@ impl Reading<'_> {
                 self.selected.push(entry.dn.key().clone());
             }
         }
-        if !self.seen.insert(entry.id.clone()) {
+        self.bear_with_it(&entry)?;
+        if self.seen.contains_key(&entry.id) || (role == Role::Group && !entry.selected && self.may_be_selected(&entry.dn)) {
             return Ok(());
         }
+        self.seen.insert(entry.id.clone(), entry.dn.key().clone());
+        self.keys.insert(entry.dn.key().clone(), entry.id.clone());
         self.sink.send(entry).await.map_err(|_| Halt::ReceiverGone)?;
         self.sent = true;
         Ok(())
+    }
+
+    /// Ends the reading where it would never end: each entry comes again in a search once at most, because an earlier
+    /// search brought it, and nobody has more entries than [`MOST`].
+    fn bear_with_it(&mut self, entry: &Entry) -> Result<(), Halt> {
+        self.repeats += usize::from(self.seen.contains_key(&entry.id));
+        if self.repeats > self.seen.len() + REPEATS {
+            self.causes.add("the server sends the same entries again and again".to_owned());
+            return Err(Halt::ConnectionLost);
+        }
+        if self.seen.len() >= MOST {
+            self.causes.add(format!("the server sends more than {MOST} entries"));
+            return Err(Halt::ConnectionLost);
+        }
+        Ok(())
+    }
+
+    /// False, with the cause noted, for an entry that comes under the id of another. Of one that comes under the name
+    /// of another the cause is noted only: planning sees both, and takes neither for the one that is named.
+    fn is_who_it_seems(&mut self, entry: &Entry) -> bool {
+        let (id, key) = (&entry.id, entry.dn.key());
+        if self.seen.get(id).is_some_and(|other| other != key) {
+            self.causes.add(format!("{} was left out because another entry has the same lasting id {id}", entry.dn));
+            return false;
+        }
+        if self.keys.get(key).is_some_and(|other| other != id) {
+            self.causes.add(format!("another entry has a DN that means the same as {}", entry.dn));
+        }
+        true
+    }
+
+    /// True for a group of which a search that did not run to its end would have told whether it is selected.
+    fn may_be_selected(&self, dn: &Dn) -> bool {
+        let bases = self.wanted.groups.iter().flat_map(|groups| &groups.base_dns);
+        self.filter_cut && bases.into_iter().any(|base| dn.is_within(base))
     }
 
     fn is_selected_by_place(&self, dn: &Dn, role: Role) -> bool {

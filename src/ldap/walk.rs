@@ -27,6 +27,7 @@ impl Reading<'_> {
             for base in outermost(&selection.base_dns) {
                 self.below(&base, filter, Role::SelectedGroup).await?;
             }
+            self.filter_cut = !self.causes.is_empty();
         }
         let bases = outermost(wanted.groups.iter().flat_map(|groups| &groups.base_dns).chain(&wanted.users.base_dns));
         for base in &bases {

@@ -85,7 +85,11 @@ impl<'a> Known<'a> {
         match self.snapshot.links.get(&judged.entry_id) {
             None => self.of_unlinked(judged, exists),
             Some(link) if link.acknowledged.resource_type != judged.resource_type => {
-                (None, Some(format!("it is linked as a {}", link.acknowledged.resource_type.as_str())))
+                let kind = link.acknowledged.resource_type.as_str();
+                let clause = || format!("it was a {kind} and is a {} now", judged.resource_type.as_str());
+                let gone = self.desired.coverage.is_full();
+                let removal = gone.then(|| self.removal(link, &judged.name, Reason::OutOfScope(clause()))).flatten();
+                (removal, Some(format!("it is linked as a {kind}")))
             }
             Some(link) => match &judged.scope {
                 Scope::Out(why) => (self.removal(link, &judged.name, Reason::OutOfScope(why.clone())), None),

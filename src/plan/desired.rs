@@ -130,10 +130,15 @@ impl<'a> Judge<'a> {
     }
 
     /// Settles membership, scope and references.
-    pub fn finish(self, coverage: Coverage) -> Desired {
+    pub fn finish(mut self, coverage: Coverage) -> Desired {
+        let twins = self.twins();
+        let coverage = without_twins(coverage, &twins);
+        twins.iter().for_each(|key| self.graph.doubt(key));
         let scopes = scope::Judgement::new(self.rules, &self.graph, coverage.is_full(), self.before);
-        let by_dn: BTreeMap<&DnKey, &EntryId> =
-            self.users.iter().chain(&self.groups).map(|seat| (seat.dn.key(), &seat.id)).collect();
+        let scope_of =
+            |seat: &Seat, scope: Scope| if twins.contains(seat.dn.key()) { Scope::Unknown(TWIN.into()) } else { scope };
+        let seats = self.users.iter().chain(&self.groups).filter(|seat| !twins.contains(seat.dn.key()));
+        let by_dn: BTreeMap<&DnKey, &EntryId> = seats.map(|seat| (seat.dn.key(), &seat.id)).collect();
         let mut references_outside = 0;
         let mut entries = BTreeMap::new();
         for seat in &self.users {
@@ -153,11 +158,11 @@ impl<'a> Judge<'a> {
                 resource
             });
             references_outside += open_references.len() as u64;
-            let judged = judged(seat, ResourceType::User, scopes.of_user(&seat.dn), mapped);
+            let judged = judged(seat, ResourceType::User, scope_of(seat, scopes.of_user(&seat.dn)), mapped);
             entries.insert(seat.id.clone(), Judged { open_references, ..judged });
         }
         let group_scopes: BTreeMap<&DnKey, Scope> =
-            self.groups.iter().map(|seat| (seat.dn.key(), scopes.of_group(&seat.dn, seat.selected))).collect();
+            self.groups.iter().map(|seat| (seat.dn.key(), scope_of(seat, scopes.of_group(&seat.dn, seat.selected)))).collect();
         let mut members_left_out = 0;
         for seat in &self.groups {
             let scope = group_scopes.get(seat.dn.key()).cloned().unwrap_or(Scope::Out(String::new()));
@@ -189,6 +194,17 @@ impl<'a> Judge<'a> {
         Desired { entries, coverage, members_left_out, references_outside, scope_groups: self.scope_groups() }
     }
 
+    /// DNs that more than one entry has, as far as we compare: a directory may tell names apart that mean the same to
+    /// us. Which of the entries a group or a report names is then not to be told.
+    fn twins(&self) -> BTreeSet<DnKey> {
+        let mut ids: BTreeMap<&DnKey, &EntryId> = BTreeMap::new();
+        let seats = self.users.iter().chain(&self.groups);
+        seats
+            .filter(|seat| ids.insert(seat.dn.key(), &seat.id).is_some_and(|other| *other != seat.id))
+            .map(|seat| seat.dn.key().clone())
+            .collect()
+    }
+
     fn scope_groups(&self) -> BTreeMap<DnKey, EntryId> {
         let of_groups = self.rules.groups.iter().flat_map(|groups| &groups.scope.group_dns);
         self.rules
@@ -209,6 +225,19 @@ impl<'a> Judge<'a> {
     fn members(&self, dn: &Dn, scopes: &BTreeMap<&DnKey, Scope>) -> Reach {
         let keeps = self.keeps_nesting();
         self.graph.reach([dn.key()], true, |group| keeps && matches!(scopes.get(group.dn.key()), Some(Scope::In(_))))
+    }
+}
+
+const TWIN: &str = "another entry has a DN that means the same";
+
+/// A reading with twins does not show everything.
+fn without_twins(coverage: Coverage, twins: &BTreeSet<DnKey>) -> Coverage {
+    let told =
+        twins.iter().take(5).map(|key| format!("several entries have a DN that means {}: rename one of them", key.as_str()));
+    match coverage {
+        _ if twins.is_empty() => coverage,
+        Coverage::Full => Coverage::Partial(told.collect()),
+        Coverage::Partial(causes) => Coverage::Partial(causes.into_iter().chain(told).collect()),
     }
 }
 

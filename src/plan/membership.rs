@@ -36,6 +36,13 @@ impl Graph {
         self.nodes.insert(node.dn.key().clone(), node);
     }
 
+    /// Takes the members of a group for unread.
+    pub fn doubt(&mut self, key: &DnKey) {
+        if let Some(node) = self.nodes.get_mut(key) {
+            node.members = None;
+        }
+    }
+
     /// Where a scope group is now: the entry that it was before, wherever that went, else what stands at its DN.
     pub fn find(&self, dn: &Dn, before: Option<&EntryId>) -> Option<&Node> {
         let at_dn = self.nodes.get(dn.key());

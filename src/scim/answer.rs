@@ -8,6 +8,9 @@ use crate::cycle::TargetError;
 /// Characters of a provider's words that are kept.
 const DETAIL: usize = 200;
 
+/// Octets of an answer in which its words are looked for.
+const WORDS: usize = 64 * 1024;
+
 /// Status, the headers we use, and the body.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Answer {
@@ -38,6 +41,11 @@ impl Answer {
         self.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.body)
     }
 
+    /// The beginning of the body, where an error says what it is.
+    fn words(&self) -> &[u8] {
+        self.text().get(..WORDS).unwrap_or(self.text())
+    }
+
     /// The body as JSON, whatever its content type says.
     pub(super) fn json(&self) -> Result<Json, TargetError> {
         serde_json::from_slice(self.text()).map_err(|_| {
@@ -49,15 +57,17 @@ impl Answer {
     }
 
     pub(super) fn page(&self) -> Result<Page, TargetError> {
-        let json = self.json()?;
-        let object = json.as_object().ok_or_else(|| TargetError::Protocol("the answer to a list is not an object".to_owned()))?;
-        let total = match get(object, "totalResults") {
+        let Json::Object(mut object) = self.json()? else {
+            return Err(TargetError::Protocol("the answer to a list is not an object".to_owned()));
+        };
+        let total = match get(&object, "totalResults") {
             Some(Json::Number(number)) => number.as_u64(),
             Some(Json::String(text)) => text.trim().parse().ok(),
             _ => None,
         };
-        let resources = match get(object, "Resources") {
-            Some(Json::Array(list)) => list.clone(),
+        let key = object.keys().find(|key| key.eq_ignore_ascii_case("Resources")).cloned();
+        let resources = match key.and_then(|key| object.remove(&key)) {
+            Some(Json::Array(list)) => list,
             None | Some(Json::Null) if total.is_some() => Vec::new(),
             _ => return Err(TargetError::Protocol("the answer to a list has no Resources".to_owned())),
         };
@@ -66,14 +76,14 @@ impl Answer {
 
     /// `scimType` of an error (RFC 7644 §3.12), a bare word. Safe to log.
     pub(super) fn scim_type(&self) -> Option<String> {
-        let json: Json = serde_json::from_slice(self.text()).ok()?;
+        let json: Json = serde_json::from_slice(self.words()).ok()?;
         let word = get(json.as_object()?, "scimType")?.as_str()?;
         (word.len() <= 40 && word.chars().all(|c| c.is_ascii_alphanumeric())).then(|| word.to_owned())
     }
 
     /// The provider's words for an error. May hold attribute values, so it is never logged.
     pub(super) fn detail(&self) -> String {
-        let text = String::from_utf8_lossy(self.text());
+        let text = String::from_utf8_lossy(self.words());
         let json: Option<Json> = serde_json::from_str(&text).ok();
         let said = json.as_ref().and_then(Json::as_object).and_then(|object| {
             ["detail", "message", "error_description", "error"].iter().find_map(|name| get(object, name)?.as_str())

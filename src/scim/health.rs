@@ -10,6 +10,10 @@ use crate::cycle::TargetError;
 /// Failures in a row after which the target itself is taken to be at fault.
 const IN_A_ROW: u32 = 5;
 
+/// How often in a row a look that goes well excuses such a series: values that the target stumbles over come from
+/// whoever may edit an entry, and must not stop everybody else. More than these are the target's.
+const EXCUSES: u32 = 10;
+
 /// The state of a target, shared by all that speak with it.
 pub(super) struct Health {
     state: Mutex<State>,
@@ -21,6 +25,7 @@ struct State {
     unanswered: u32,
     last: Option<Instant>,
     forbidden: u32,
+    excused: u32,
 }
 
 impl Health {
@@ -54,12 +59,43 @@ impl Health {
         state.last = Some(Instant::now());
     }
 
-    /// The target answered 403. True once it has done so several times with nothing else between: then it is the
-    /// credentials that it refuses, and not one request.
-    pub(super) fn forbidden(&self) -> bool {
+    /// The target answered 403: what that says after those that came before it.
+    pub(super) fn forbidden(&self) -> Forbidden {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.unanswered = 0;
         state.forbidden = state.forbidden.saturating_add(1);
-        state.forbidden >= IN_A_ROW
+        match state.forbidden {
+            count if count >= IN_A_ROW * EXCUSES => Forbidden::Everything,
+            count if count % IN_A_ROW == 0 => Forbidden::Doubtful,
+            _ => Forbidden::This,
+        }
     }
+
+    /// True if a look at the target may tell whether it is the target that fails, or single requests.
+    pub(super) fn may_look(&self) -> bool {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).excused < EXCUSES
+    }
+
+    /// A look went well: the failures before it were those of single requests.
+    pub(super) fn excuse(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.unanswered = 0;
+        state.excused = state.excused.saturating_add(1);
+    }
+
+    /// A look went badly: the target is left alone, and is not looked at before it answers something.
+    pub(super) fn blame(&self) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).excused = EXCUSES;
+    }
+}
+
+/// What a 403 says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Forbidden {
+    /// It is this request that is refused.
+    This,
+    /// Several in a row: a look at something harmless tells whether it is the credentials.
+    Doubtful,
+    /// So many in a row that it is the credentials.
+    Everything,
 }

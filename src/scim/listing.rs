@@ -10,6 +10,9 @@ use super::url::collection;
 use crate::cycle::{Found, TargetError};
 use crate::model::ResourceType;
 
+/// Resources of a list at most, so that one that grows for ever ends.
+const MOST: usize = 5_000_000;
+
 /// Every resource of a type. Groups come without members.
 ///
 /// The next page begins after as many as were received, because providers cap pages as they like. The end is
@@ -32,6 +35,9 @@ pub(super) async fn list(transport: &Transport, resource_type: ResourceType, siz
         let enough = page.total.is_some_and(|total| u64::try_from(seen.len()).unwrap_or(u64::MAX) >= total);
         if enough {
             return Ok(all);
+        }
+        if seen.len() > MOST {
+            return Err(incomplete(resource_type, &format!("it is longer than {MOST} resources")));
         }
         match (received, page.total) {
             (0, None) => return Ok(all),

@@ -9,6 +9,9 @@ use crate::cycle::{Found, Lookup, References, TargetError};
 use crate::model::{ResourceId, ResourceType};
 use crate::plan::{Action, Change, Edit};
 
+/// RFC 9110 §4.1 asks for 8000 octets; the base URL needs some of them.
+const LONGEST_ADDRESS: usize = 7000;
+
 /// What HTTP does with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Method {
@@ -90,6 +93,11 @@ impl Request {
         Ok(Self::of(Method::Get, resource_type, at(resource_type, id)?))
     }
 
+    /// True if the address is of a length that servers accept.
+    pub(super) fn is_of_usual_length(&self) -> bool {
+        self.path.len() + self.query.len() <= LONGEST_ADDRESS
+    }
+
     /// Candidates for a look-up: two, so that an ambiguous one shows.
     pub(super) fn lookup(lookup: &Lookup) -> Self {
         let mut request = Self::page(lookup.resource_type, 1, 2);
@@ -115,5 +123,9 @@ impl Request {
 }
 
 fn at(resource_type: ResourceType, id: &ResourceId) -> Result<String, TargetError> {
-    resource(resource_type, id).ok_or_else(|| TargetError::Protocol("a resource id that no address can hold".to_owned()))
+    let unfit = || TargetError::Rejected {
+        status: 400,
+        detail: "not sent: the id that the target gave the resource cannot stand in an address".to_owned(),
+    };
+    resource(resource_type, id).ok_or_else(unfit)
 }

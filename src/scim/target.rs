@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use percent_encoding::percent_decode_str;
 
 use super::answer::Answer;
-use super::found::{MembersIn, found, id};
+use super::found::{MembersIn, found, get, id};
 use super::members::{MemberEdits, settle};
 use super::request::Request;
 use super::transport::Transport;
@@ -54,8 +54,15 @@ impl Provider {
             _ if !answer.is_success() => Err(answer.rejected()),
             _ => {
                 let members = if self.dialect.capabilities.members_readable { MembersIn::Answer } else { MembersIn::Nowhere };
-                let found = found(resource_type, &answer.json()?, members);
-                found.map(Some).ok_or_else(|| TargetError::Protocol("a resource was answered without its id".to_owned()))
+                let found = found(resource_type, &answer.json()?, members)
+                    .ok_or_else(|| TargetError::Protocol("a resource was answered without its id".to_owned()))?;
+                if found.resource_id.as_str().eq_ignore_ascii_case(id.as_str()) {
+                    return Ok(Some(found));
+                }
+                Err(TargetError::Rejected {
+                    status: answer.status,
+                    detail: "it was asked for a resource by its id and answered with another".to_owned(),
+                })
             }
         }
     }
@@ -111,19 +118,19 @@ impl Provider {
             return Ok(Outcome::Exists(id.clone()));
         };
         if answer.is_success() {
-            return edited(&answer, id);
+            return edited(&answer, resource_type, id);
         }
         if let [Edit::Members { add, remove }] = edits {
             return settle(self, id, MemberEdits { add, remove }, references, &answer).await;
         }
         if !answer.is_no_target() {
-            return Err(judged(&answer));
+            return Err(self.judged_again(resource_type, id, &answer).await);
         }
         // Something that the edits speak of is not there: say it again with what is (RFC 7644 §3.5.2.3).
         let Some(found) = self.read_one(resource_type, id).await? else { return Err(TargetError::NotFound) };
         match self.send_edits(resource_type, id, edits, references, Some(&found)).await? {
             None => Ok(Outcome::Exists(id.clone())),
-            Some(answer) if answer.is_success() => edited(&answer, id),
+            Some(answer) if answer.is_success() => edited(&answer, resource_type, id),
             Some(answer) => Err(judged(&answer)),
         }
     }
@@ -131,7 +138,29 @@ impl Provider {
     async fn delete(&self, request: &Request, id: &ResourceId) -> Result<Outcome, TargetError> {
         let _turn = self.turns.take(id).await;
         let answer = self.transport.send(request).await?;
-        if answer.is_success() || matches!(answer.status, 404 | 410) { Ok(Outcome::Gone) } else { Err(judged(&answer)) }
+        if answer.is_success() {
+            return Ok(Outcome::Gone);
+        }
+        match self.judged_again(request.resource_type, id, &answer).await {
+            TargetError::NotFound => Ok(Outcome::Gone),
+            error => Err(error),
+        }
+    }
+
+    /// A refusal of a change; one that says that the resource is not there is believed if the resource cannot be read
+    /// either. Providers, and gateways before them, answer 404 to methods that they do not have.
+    async fn judged_again(&self, resource_type: ResourceType, id: &ResourceId, answer: &Answer) -> TargetError {
+        match judged(answer) {
+            TargetError::NotFound => match self.read_one(resource_type, id).await {
+                Ok(None) => TargetError::NotFound,
+                Ok(Some(_)) => TargetError::Rejected {
+                    status: answer.status,
+                    detail: "it says that the resource is not there, and shows it when it is asked for".to_owned(),
+                },
+                Err(error) => error,
+            },
+            error => error,
+        }
     }
 
     /// The whole list, compared on our side.
@@ -181,7 +210,11 @@ impl Target for Provider {
         if learnt || self.dialect.knobs.filter == FilterUse::Scan {
             return self.scan(lookup).await;
         }
-        let answer = self.transport.send(&Request::lookup(lookup)).await?;
+        let request = Request::lookup(lookup);
+        if !request.is_of_usual_length() {
+            return self.scan(lookup).await;
+        }
+        let answer = self.transport.send(&request).await?;
         match answer.status {
             200..=299 => {
                 let page = answer.page()?;
@@ -200,7 +233,8 @@ impl Target for Provider {
             // Several providers say so that nothing matches; others, that there is no such address.
             404 if self.collection(lookup.resource_type).load(Ordering::Relaxed) => Ok(Vec::new()),
             404 => self.population(lookup.resource_type).await.map(|_| Vec::new()),
-            400 | 403 | 501 => {
+            // Whatever it stumbles over may be in the value, which somebody chose: the list tells all the same.
+            _ => {
                 if answer.status == 501 {
                     self.learn_unfilterable(lookup, "has no such filter");
                 }
@@ -209,7 +243,6 @@ impl Target for Provider {
                     other => other,
                 })
             }
-            _ => Err(answer.rejected()),
         }
     }
 
@@ -253,13 +286,21 @@ pub(super) fn judged(answer: &Answer) -> TargetError {
 
 /// The resource after an edit. Some providers change its id with its externalId (GitLab's is the externalId).
 /// An answer that has a body and is not JSON did not come from a SCIM service.
-fn edited(answer: &Answer, known: &ResourceId) -> Result<Outcome, TargetError> {
+fn edited(answer: &Answer, resource_type: ResourceType, known: &ResourceId) -> Result<Outcome, TargetError> {
     if answer.is_empty() {
         return Ok(Outcome::Exists(known.clone()));
     }
     let json =
         answer.json().map_err(|_| TargetError::AnswerLost(format!("status {} with a body that is not JSON", answer.status)))?;
-    Ok(Outcome::Exists(id(&json).map_or_else(|| known.clone(), |id| ResourceId::new(&id))))
+    let told = id(&json).filter(|_| is_resource(&json)).map(|id| ResourceId::new(&id));
+    let told = told.filter(|id| super::url::resource(resource_type, id).is_some());
+    Ok(Outcome::Exists(told.unwrap_or_else(|| known.clone())))
+}
+
+/// True for the JSON of a user or a group. Other documents have ids too, and theirs lead to something else.
+fn is_resource(json: &serde_json::Value) -> bool {
+    let Some(object) = json.as_object() else { return false };
+    ["userName", "displayName"].iter().any(|name| get(object, name).is_some_and(serde_json::Value::is_string))
 }
 
 /// The id at the end of `Location`.

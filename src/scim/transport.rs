@@ -1,18 +1,20 @@
 //! Sends a request until there is an answer worth judging: waits its turn, adds credentials, retries what may be
 //! retried. What the answer means for a change is judged in `target`.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, LOCATION};
 
 use super::answer::{Answer, cut};
 use super::credentials::Credentials;
-use super::health::Health;
+use super::health::{Forbidden, Health};
 use super::pacing::Pacing;
 use super::request::{Method, Request};
 use super::waiting::{asked, backoff};
 use super::{ContentType, Retry, Settings, client, url};
 use crate::cycle::TargetError;
+use crate::model::ResourceType;
 
 /// More than this is not an answer to anything we ask.
 const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
@@ -28,6 +30,8 @@ pub(super) struct Transport {
     credentials: Credentials,
     pacing: Pacing,
     health: Health,
+    looking: tokio::sync::Mutex<()>,
+    proven: AtomicBool,
 }
 
 /// What became of one try.
@@ -44,8 +48,8 @@ enum Try {
     Lost(String, Option<Answer>),
     /// It was answered with more than we read.
     TooLarge,
-    /// Nothing that SCIM knows.
-    Broken(TargetError),
+    /// 3xx.
+    Redirected(Answer),
 }
 
 impl Transport {
@@ -59,6 +63,8 @@ impl Transport {
             credentials: Credentials::new(settings.auth.clone()),
             pacing: Pacing::new(settings.rate, settings.retry.longest_pause),
             health: Health::new(settings.retry.max),
+            looking: tokio::sync::Mutex::new(()),
+            proven: AtomicBool::new(false),
         })
     }
 
@@ -76,9 +82,35 @@ impl Transport {
         }
     }
 
+    /// An error if the target is at fault as a whole, and not a few requests that it stumbled over one after the other.
+    async fn fit(&self) -> Result<(), TargetError> {
+        if self.health.check().is_ok() {
+            return Ok(());
+        }
+        let _turn = self.looking.lock().await;
+        let Err(error) = self.health.check() else { return Ok(()) };
+        if !self.health.may_look() {
+            return Err(error);
+        }
+        if self.answers().await {
+            self.health.excuse();
+            return Ok(());
+        }
+        self.health.blame();
+        Err(error)
+    }
+
+    /// True if the target answers a harmless question.
+    async fn answers(&self) -> bool {
+        let (Ok(()), Ok(token)) = (self.pacing.permit().await, self.credentials.token()) else { return false };
+        let question = Request::page(ResourceType::User, 1, 1);
+        let outcome = self.exchange(&question, token.as_ref().map(|token| &token.header)).await;
+        matches!(outcome, Try::Answer(answer) if answer.is_success())
+    }
+
     /// Tries until there is an answer. `doubt` says why an earlier try may have been done.
     async fn attempt(&self, request: &Request, doubt: &mut Option<String>) -> Result<Answer, TargetError> {
-        self.health.check()?;
+        self.fit().await?;
         let mut renewed = false;
         let mut failed = 0;
         loop {
@@ -88,16 +120,28 @@ impl Transport {
             let last = failed + 1 >= self.retry.tries;
             match outcome {
                 Try::Answer(answer) if answer.status == 403 => {
-                    if self.health.forbidden() {
-                        return Err(TargetError::Unauthorized(format!("it answers 403 to everything: {}", answer.detail())));
+                    let everything = match self.health.forbidden() {
+                        Forbidden::This => false,
+                        Forbidden::Doubtful => !self.answers().await,
+                        Forbidden::Everything => true,
+                    };
+                    if everything {
+                        return Err(TargetError::Unauthorized("it answers 403 to everything".to_owned()));
                     }
                     return Ok(answer);
                 }
                 Try::Answer(answer) => {
                     self.health.answered();
+                    if answer.is_success() {
+                        self.proven.store(true, Ordering::Relaxed);
+                    }
                     return Ok(answer);
                 }
-                Try::Broken(error) => return Err(error),
+                // Where SCIM was spoken before, it is this request that somebody on the way does not like.
+                Try::Redirected(answer) if self.proven.load(Ordering::Relaxed) => return Ok(answer),
+                Try::Redirected(answer) => {
+                    return Err(TargetError::Protocol(redirected(answer.status, answer.location.as_deref())));
+                }
                 Try::TooLarge if request.method == Method::Get => return Err(TargetError::Protocol(TOO_LARGE.to_owned())),
                 Try::TooLarge => return Err(TargetError::AnswerLost(TOO_LARGE.to_owned())),
                 Try::Refused => {
@@ -123,7 +167,10 @@ impl Transport {
                 }
                 Try::Lost(why, answer) => {
                     if last || request.method == Method::Post {
-                        self.health.failed();
+                        // A read that the server cannot answer says nothing about others: its value may be odd.
+                        if request.method != Method::Get || answer.is_none() {
+                            self.health.failed();
+                        }
                         return self.lost(request, why, answer);
                     }
                     doubt.get_or_insert(why);
@@ -173,7 +220,8 @@ impl Transport {
             Try::Answer(answer) | Try::Lost(_, Some(answer)) => (Some(answer.status), answer.scim_type()),
             Try::Busy { status, .. } => (Some(*status), None),
             Try::Refused => (Some(401), None),
-            Try::NotSent(_) | Try::Lost(_, None) | Try::TooLarge | Try::Broken(_) => (None, None),
+            Try::Redirected(answer) => (Some(answer.status), None),
+            Try::NotSent(_) | Try::Lost(_, None) | Try::TooLarge => (None, None),
         };
         tracing::debug!(
             target_name = %self.name, method = request.method.as_str(), resource_type = request.resource_type.as_str(), status,
@@ -202,7 +250,7 @@ async fn read(mut response: reqwest::Response) -> Try {
     let wait = || asked(text, SystemTime::now());
     let answer = Answer { status, location: text(LOCATION.as_str()).map(str::to_owned), body };
     match status {
-        300..=399 => Try::Broken(TargetError::Protocol(redirected(status, answer.location.as_deref()))),
+        300..=399 => Try::Redirected(answer),
         401 => Try::Refused,
         423 | 425 | 429 | 503 => Try::Busy { status, wait: wait() },
         403 if is_rate_limit(&headers) => Try::Busy { status, wait: wait() },

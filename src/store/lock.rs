@@ -8,12 +8,14 @@ use std::path::Path;
 use crate::cycle::StoreError;
 
 use super::fault::unusable;
+use super::open::ours;
 
 /// The lock, held until this is dropped. The file stays: removing it would let two processes lock two files.
 pub(super) struct Lock(#[expect(dead_code, reason = "held for its drop, which ends the lock")] File);
 
 /// Takes the lock and leaves our process id in the file.
 pub(super) fn take(path: &Path) -> Result<Lock, StoreError> {
+    ours(path).map_err(|error| unusable(path, "cannot be opened", &error))?;
     let mut file = OpenOptions::new()
         .read(true)
         .write(true)
@@ -40,7 +42,7 @@ pub(super) fn take(path: &Path) -> Result<Lock, StoreError> {
 
 fn holder(file: &mut File) -> String {
     let mut text = String::new();
-    match file.read_to_string(&mut text) {
+    match file.take(32).read_to_string(&mut text) {
         Ok(_) if text.trim().parse::<u32>().is_ok() => text.trim().to_owned(),
         _ => "unknown".to_owned(),
     }

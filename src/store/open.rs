@@ -1,7 +1,7 @@
 //! Opens the database: for the one writer, who creates and migrates it, and for readers, who leave it as it is.
 
 use std::fs::{DirBuilder, OpenOptions, Permissions};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -36,7 +36,41 @@ pub(super) fn lock_file(state_dir: &Path) -> PathBuf {
 /// Makes the state directory if it is missing, for this user alone.
 pub(super) fn directory(state_dir: &Path) -> Result<(), StoreError> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(state_dir);
-    made.map_err(|error| unusable(state_dir, "cannot be used as the state directory", &error))
+    made.map_err(|error| unusable(state_dir, "cannot be used as the state directory", &error))?;
+    let found = state_dir.metadata().map_err(|error| unusable(state_dir, "cannot be looked at", &error))?;
+    let mode = found.permissions().mode() & 0o7777;
+    // Whoever may write here could put a database of their own in our place, or a link to somebody's file.
+    let message = if mode & 0o022 != 0 {
+        format!("is writable by others than its owner (mode {mode:04o}); chmod go-w it, or choose another state directory")
+    } else if who_we_are().is_some_and(|we| we != ROOT && found.uid() != we && found.uid() != ROOT) {
+        "belongs to another user; run this program as that user, or choose another state directory".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(StoreError::Unusable { path: state_dir.display().to_string(), message })
+}
+
+const ROOT: u32 = 0;
+
+/// The user that this process runs as, where the system tells.
+fn who_we_are() -> Option<u32> {
+    Path::new("/proc/self").metadata().ok().map(|found| found.uid())
+}
+
+/// Refuses what somebody else may have put in our file's place: a link, or another user's file.
+pub(super) fn ours(path: &Path) -> std::io::Result<()> {
+    let wrong = |what: &str| Err(std::io::Error::other(format!("it is {what}, which this program does not make")));
+    let found = match path.symlink_metadata() {
+        Ok(found) => found,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    match found {
+        found if found.is_symlink() => wrong("a symbolic link"),
+        found if !found.is_file() => wrong("no ordinary file"),
+        found if found.nlink() > 1 => wrong("a file of several names"),
+        _ => Ok(()),
+    }
 }
 
 /// Opens for writing, creates what is missing and brings the schema up to date. The caller holds the lock.
@@ -74,6 +108,7 @@ pub(super) fn reader(path: &Path) -> Result<Option<Connection>, StoreError> {
 
 /// SQLite would create the file with the process's umask; it holds people's data.
 fn private_file(path: &Path) -> std::io::Result<()> {
+    ours(path)?;
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
     if file.metadata()?.permissions().mode() & 0o077 != 0 {
         file.set_permissions(Permissions::from_mode(0o600))?;

@@ -535,3 +535,34 @@ async fn what_the_guard_holds_back_sends_nothing_however_often_it_is_planned() {
     bridge.assert_silent().await;
     assert_eq!(bridge.active(), ["ada", "bob", "eve"]);
 }
+
+#[tokio::test]
+async fn an_entry_that_the_provider_stumbles_over_keeps_nobody_elses_access() {
+    for faults in [[Fault::status(500), Fault::status(500)], [Fault::status(500), Fault::status(414)]] {
+        let bridge = small_company().await;
+        bridge.synced().await;
+        let [create, look_up] = faults;
+        bridge.provider.fail_when("POST", "/Users", 1000, create);
+        bridge.provider.fail_when("GET", "filter", 1000, look_up);
+        bridge.directory.add_user("odd");
+        for _ in 0..2 {
+            assert_eq!(bridge.sync().await.end, CycleEnd::DoneWithHeld);
+        }
+        bridge.directory.remove("id-bob");
+        let report = bridge.sync().await;
+        assert_eq!(report.end, CycleEnd::DoneWithHeld, "{:?}", report.error);
+        assert_eq!(bridge.active(), ["ada", "eve"]);
+    }
+}
+
+#[tokio::test]
+async fn a_switch_off_that_the_provider_cannot_find_is_not_taken_for_done() {
+    let bridge = small_company().await;
+    bridge.synced().await;
+    bridge.provider.fail_when("PATCH", "/Users", 1, Fault::status(404));
+    bridge.directory.remove("id-bob");
+    assert_eq!(bridge.sync().await.end, CycleEnd::DoneWithHeld);
+    assert_eq!(bridge.active(), ["ada", "bob", "eve"]);
+    bridge.synced().await;
+    assert_eq!(bridge.active(), ["ada", "eve"]);
+}

@@ -211,11 +211,16 @@ fn frame_length(buffer: &[u8]) -> Option<usize> {
 }
 
 async fn read(settings: Settings) -> (Vec<Entry>, Result<Coverage, SourceError>) {
+    read_with(settings, None).await
+}
+
+/// Reads with a filter of the admin's for groups.
+async fn read_with(settings: Settings, groups: Option<&str>) -> (Vec<Entry>, Result<Coverage, SourceError>) {
     let all = Selection { base_dns: vec![Dn::parse("dc=x").unwrap()], filter: None };
     let wanted = Wanted {
         users: all.clone(),
         user_attributes: vec![AttributeName::new("uid")],
-        groups: Some(all),
+        groups: Some(Selection { filter: groups.map(str::to_owned), ..all }),
         group_attributes: vec![],
         membership: true,
         scope_groups: vec![],
@@ -596,4 +601,76 @@ async fn active_directory_is_read_by_its_own_facts() {
         ("3f2504e0-4f89-11d3-9a0c-0305e82c3303", Status::Unknown),
     ];
     assert_eq!(seen, expected);
+}
+
+#[tokio::test]
+async fn a_group_is_not_called_unselected_where_the_filter_that_would_tell_was_cut_short() {
+    // The admin's filter is none that the fake knows; the search by it ends early, and then the search by the
+    // vendor's filter finds the group.
+    for code in [0, 4] {
+        let fake = Fake::start(move |id, request| {
+            vec![Act::Send(match request {
+                Request::Other => done_with(id, code, b"\x30\x05\x02\x01\x00\x04\x00"),
+                other => good(id, other),
+            })]
+        })
+        .await;
+        let (entries, coverage) = read_with(fake.settings(), Some("(businessCategory=scim)")).await;
+        let unselected = entries.iter().filter(|entry| entry.resource_type == ResourceType::Group && !entry.selected).count();
+        assert_eq!((is_full(&coverage), unselected), if code == 0 { (true, 1) } else { (false, 0) }, "{coverage:?}");
+    }
+}
+
+#[tokio::test]
+async fn two_entries_of_one_id_or_of_one_name_are_not_taken_for_one() {
+    let twin = |id: u32, dn: &str, uuid: &str| entry(id, dn, &[("entryUUID", &[uuid]), ("uid", &["9"])]);
+    for (dn, uuid, word) in [
+        ("uid=9,dc=x", "00000000-0000-0000-0000-000000000001", "same lasting id"),
+        ("uid=\u{ff11},dc=x", "00000000-0000-0000-0000-000000000009", "means the same"),
+        ("UID=1 , DC=x", "00000000-0000-0000-0000-000000000009", "means the same"),
+    ] {
+        let fake = Fake::but_for(Request::Users, move |id| {
+            vec![Act::Send([user(id, "1"), twin(id, dn, uuid), user(id, "2"), done(id, "")].concat())]
+        })
+        .await;
+        let (entries, coverage) = fake.read().await;
+        assert!(told(&coverage).contains(word), "{dn}: {coverage:?}");
+        assert_eq!(entries.len(), if word == "means the same" { 4 } else { 3 }, "{dn}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_sends_the_same_page_for_ever_is_left() {
+    let fake = Fake::but_for(Request::Users, |id| vec![Act::Send([user(id, "1"), done(id, "more")].concat())]).await;
+    let (entries, coverage) = tokio::time::timeout(Duration::from_secs(60), fake.read()).await.expect("it ends");
+    assert!(told(&coverage).contains("again and again"));
+    assert_eq!(entries.len(), 2);
+}
+
+#[tokio::test]
+async fn a_range_that_does_not_begin_at_the_first_value_is_no_whole_group() {
+    let fake = Fake::start(|id, request| {
+        vec![Act::Send(match request {
+            Request::Groups => [group(id, "member;range=1-*", &["uid=2,dc=x"]), done(id, "")].concat(),
+            Request::Range { first: 0 } => {
+                [group(id, "member;range=0-*", &["uid=1,dc=x", "uid=2,dc=x"]), message(id, result(0x65, 0))].concat()
+            }
+            other => good(id, other),
+        })]
+    })
+    .await;
+    let (entries, coverage) = fake.read().await;
+    assert!(is_full(&coverage), "{coverage:?}");
+    assert_eq!(entries[0].members.as_ref().map(Vec::len), Some(2));
+}
+
+#[tokio::test]
+async fn control_characters_of_a_server_do_not_reach_the_admin() {
+    let fake = Fake::but_for(Request::Users, |id| {
+        let reference = message(id, ber(0x73, &[string("ldap://x/\u{1b}[2J\n\u{7}y")]));
+        vec![Act::Send([user(id, "1"), reference, done(id, "")].concat())]
+    })
+    .await;
+    let (_, coverage) = fake.read().await;
+    assert!(!told(&coverage).contains(char::is_control), "{coverage:?}");
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, dead_code)]
 
 mod architecture;
+mod attacks;
 mod cli;
 mod cycle;
 mod documents;

@@ -55,9 +55,9 @@ async fn every_answer_has_its_meaning() {
         (Fault::scim(400, "mutability"), ["rejected", "rejected", "rejected", "rejected"], [1, 1, 1, 1]),
         (Fault::status(401), ["unauthorized", "unauthorized", "unauthorized", "unauthorized"], [1, 1, 1, 1]),
         (Fault::status(403), ["rejected", "rejected", "rejected", "rejected"], [1, 1, 1, 1]),
-        (Fault::status(404), ["rejected", "not found", "ok", "ok"], [1, 1, 1, 1]),
+        (Fault::status(404), ["rejected", "not found", "ok", "ok"], [1, 2, 2, 1]),
         (Fault::status(409), ["conflict", "conflict", "conflict", "rejected"], [1, 1, 1, 1]),
-        (Fault::status(410), ["not found", "not found", "ok", "ok"], [1, 1, 1, 1]),
+        (Fault::status(410), ["not found", "not found", "ok", "ok"], [1, 2, 2, 1]),
         (Fault::status(412), ["rejected", "rejected", "rejected", "rejected"], [1, 1, 1, 1]),
         (Fault::status(413), ["rejected", "rejected", "rejected", "rejected"], [1, 1, 1, 1]),
         (Fault::html(422), ["rejected", "rejected", "rejected", "rejected"], [1, 1, 1, 1]),
@@ -224,8 +224,10 @@ async fn after_five_failures_in_a_row_nobody_waits_for_more() {
         assert_eq!(word(&retitle(&target, &id).await), "answer lost");
     }
     let sent = provider.requests().len();
-    assert_eq!(word(&retitle(&target, &id).await), "unavailable");
-    assert_eq!(provider.requests().len(), sent);
+    for _ in 0..3 {
+        assert_eq!(word(&retitle(&target, &id).await), "unavailable");
+        assert_eq!(provider.requests().len(), sent + 1, "one look, whether it is the target or a few requests");
+    }
 }
 
 #[tokio::test]
@@ -305,6 +307,7 @@ async fn a_refused_token_is_read_again_and_not_sent_again_until_it_changes() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("token");
     std::fs::write(&file, provider.token()).unwrap();
+    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     let mut settings = provider.settings();
     settings.auth = scim::Auth::Bearer(Secret::File(file.clone()));
     let target = scim::Provider::new(settings).unwrap();
@@ -381,7 +384,7 @@ async fn an_edit_is_acknowledged_with_or_without_a_body_and_may_change_the_id() 
     let id = provider.add_user("ada", json!({}));
     let target = provider.target();
     assert_eq!(retitle(&target, &id).await.unwrap(), Outcome::Exists(ResourceId::new(&id)));
-    provider.fail_next(Fault::Answer { status: 200, headers: Vec::new(), body: r#"{"id":"moved"}"#.to_owned() });
+    provider.fail_next(Fault::Answer { status: 200, headers: Vec::new(), body: r#"{"id":"moved","userName":"ada"}"#.to_owned() });
     assert_eq!(retitle(&target, &id).await.unwrap(), Outcome::Exists(ResourceId::new("moved")));
 }
 
@@ -732,4 +735,112 @@ async fn a_certificate_is_trusted_only_through_the_ca_file() {
     assert!(format!("{refused:?}").contains("certificate"), "{refused:?}");
     settings.ca_file = Some(ca.path().to_owned());
     assert_eq!(scim::Provider::new(settings).unwrap().population(USER).await.unwrap(), Some(0));
+}
+
+#[tokio::test]
+async fn a_few_requests_that_the_provider_stumbles_over_do_not_stop_the_others() {
+    for fault in [Fault::status(500), Fault::status(403), Fault::LostRequest] {
+        let provider = start().await;
+        let (odd, id) = (provider.add_user("odd", json!({})), provider.add_user("ada", json!({})));
+        let mut settings = provider.settings();
+        settings.retry =
+            scim::Retry { tries: 1, base: Duration::from_millis(1), max: Duration::from_secs(600), ..settings.retry };
+        let target = scim::Provider::new(settings).unwrap();
+        provider.fail_when("PATCH", &odd, 1000, fault.clone());
+        for _ in 0..12 {
+            let outcome = word(&retitle(&target, &odd).await);
+            assert!(["answer lost", "rejected"].contains(&outcome), "{fault:?}: {outcome}");
+        }
+        retitle(&target, &id).await.unwrap();
+        provider.assert_clean();
+    }
+}
+
+#[tokio::test]
+async fn what_fails_very_often_in_a_row_is_the_target_itself() {
+    for (fault, expected) in [(Fault::status(500), "unavailable"), (Fault::status(403), "unauthorized")] {
+        let provider = start().await;
+        let id = provider.add_user("ada", json!({}));
+        let mut settings = provider.settings();
+        settings.retry = scim::Retry { tries: 1, max: Duration::from_secs(600), ..settings.retry };
+        let target = scim::Provider::new(settings).unwrap();
+        provider.fail_when("PATCH", "", 1000, fault.clone());
+        let mut outcomes = Vec::new();
+        for _ in 0..60 {
+            outcomes.push(word(&retitle(&target, &id).await));
+        }
+        assert_eq!(outcomes.last(), Some(&expected), "{fault:?}: {outcomes:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_look_up_that_the_provider_stumbles_over_is_made_by_its_list() {
+    for fault in [302, 404, 405, 406, 414, 422, 431, 500, 502].map(Fault::status) {
+        let provider = start().await;
+        provider.add_user("ada", json!({}));
+        let target = provider.target();
+        assert_eq!(target.population(USER).await.unwrap(), Some(1));
+        provider.fail_when("GET", "filter", 1000, fault.clone());
+        let found = find(&target, USER, "userName", "ada").await.unwrap_or_else(|error| panic!("{fault:?}: {error}"));
+        assert_eq!(found.len(), usize::from(!matches!(fault, Fault::Answer { status: 404, .. })), "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_name_too_long_for_an_address_is_looked_for_in_the_list() {
+    let provider = start().await;
+    let long = "ä".repeat(40_000);
+    let id = provider.add_user(&long, json!({}));
+    let found = find(&provider.target(), USER, "userName", &long).await.unwrap();
+    assert_eq!(found, [ResourceId::new(&id)]);
+    assert!(provider.requests().iter().all(|request| !request.query.contains("filter")));
+}
+
+#[tokio::test]
+async fn the_id_of_something_else_in_an_answer_is_not_taken_for_the_resources() {
+    let answer = |body: &str| Fault::Answer { status: 200, headers: Vec::new(), body: body.to_owned() };
+    for body in [r#"{"id":"job-1","status":"queued"}"#, r#"{"id":"job-1"}"#, r#"{"id":"..","userName":"ada"}"#, "{}", "[]"] {
+        let provider = start().await;
+        let id = provider.add_user("ada", json!({}));
+        provider.fail_next(answer(body));
+        assert_eq!(retitle(&provider.target(), &id).await.unwrap(), Outcome::Exists(ResourceId::new(&id)), "{body}");
+    }
+    let provider = start().await;
+    let (ada, bob) = (provider.add_user("ada", json!({})), provider.add_user("bob", json!({})));
+    provider.fail_when("GET", &ada, 1, answer(&format!(r#"{{"id":"{bob}","userName":"bob"}}"#)));
+    assert_eq!(word(&provider.target().get(USER, &ResourceId::new(&ada)).await), "rejected");
+}
+
+#[tokio::test]
+async fn a_404_to_a_change_is_believed_if_the_resource_cannot_be_read_either() {
+    for (method, status) in [("PATCH", 404), ("PATCH", 410), ("DELETE", 404), ("DELETE", 410)] {
+        let provider = start().await;
+        let id = ResourceId::new(&provider.add_user("ada", json!({})));
+        let target = provider.target();
+        provider.fail_when(method, "", 1, Fault::status(status));
+        let outcome = if method == "PATCH" { retitle(&target, id.as_str()).await } else { delete(&target, USER, &id).await };
+        assert_eq!(word(&outcome), "rejected", "{method} {status}");
+        assert!(provider.user("ada").is_some());
+    }
+}
+
+#[tokio::test]
+async fn an_id_that_no_address_can_hold_concerns_its_entry_alone() {
+    let provider = start().await;
+    for id in [".", "..", ""] {
+        assert_eq!(word(&retitle(&provider.target(), id).await), "rejected");
+    }
+    assert!(provider.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_redirect_after_answers_concerns_its_request_alone() {
+    let provider = start().await;
+    let id = provider.add_user("ada", json!({}));
+    let target = provider.target();
+    retitle(&target, &id).await.unwrap();
+    provider.fail_next(Fault::redirect("https://blocked.example/"));
+    assert_eq!(word(&retitle(&target, &id).await), "rejected");
+    retitle(&target, &id).await.unwrap();
+    assert!(provider.requests().iter().all(|request| request.token.is_some()));
 }

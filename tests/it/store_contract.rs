@@ -607,6 +607,31 @@ mod sqlite {
         assert_eq!(nested.metadata().unwrap().permissions().mode() & 0o777, 0o700);
     }
 
+    #[test]
+    fn a_place_where_others_could_put_their_own_files_is_refused() {
+        for mode in [0o777, 0o1777, 0o775, 0o757, 0o702] {
+            let subject = OnDisk::new();
+            std::fs::set_permissions(subject.path(), PermissionsExt::from_mode(mode)).unwrap();
+            let error = Sqlite::open(subject.path()).unwrap_err().to_string();
+            assert!(error.contains("writable by others"), "{mode:o}: {error}");
+            assert!(names(subject.path()).is_empty(), "{mode:o}");
+        }
+        let elsewhere = OnDisk::new();
+        let victim = elsewhere.path().join("victim");
+        std::fs::write(&victim, "").unwrap();
+        std::fs::set_permissions(&victim, PermissionsExt::from_mode(0o644)).unwrap();
+        for name in ["state.sqlite", "lock"] {
+            let subject = OnDisk::new();
+            std::os::unix::fs::symlink(&victim, subject.path().join(name)).unwrap();
+            assert!(Sqlite::open(subject.path()).unwrap_err().to_string().contains("a symbolic link"), "{name}");
+            let subject = OnDisk::new();
+            std::fs::hard_link(&victim, subject.path().join(name)).unwrap();
+            assert!(Sqlite::open(subject.path()).unwrap_err().to_string().contains("several names"), "{name}");
+            assert_eq!(victim.metadata().unwrap().permissions().mode() & 0o777, 0o644);
+            assert_eq!(std::fs::read(&victim).unwrap(), b"");
+        }
+    }
+
     #[tokio::test]
     async fn a_view_beside_a_writer_is_consistent_and_leaves_the_file() {
         let subject = OnDisk::new();
