@@ -79,7 +79,7 @@ fn concerns(overlap: &Overlap, live: &Live) -> bool {
 fn exit(prepared: &Prepared) -> Exit {
     if !prepared.plan.verdict.tripped.is_empty() {
         Exit::Quarantined
-    } else if prepared.plan.held.is_empty() {
+    } else if prepared.plan.held.is_empty() && prepared.desired.coverage.is_full() {
         Exit::Done
     } else {
         Exit::Held

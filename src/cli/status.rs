@@ -59,7 +59,7 @@ fn health(status: &ChannelStatus) -> Exit {
         Exit::Failed
     } else if !status.quarantine.is_empty() {
         Exit::Quarantined
-    } else if !status.held.is_empty() {
+    } else if !status.held.is_empty() || status.last.end == Some(CycleEnd::DoneWithHeld) {
         Exit::Held
     } else {
         Exit::Done
@@ -186,7 +186,7 @@ fn moment(moment: Timestamp) -> String {
 fn end_text(end: CycleEnd) -> &'static str {
     match end {
         CycleEnd::Done => "done",
-        CycleEnd::DoneWithHeld => "done, with held entries",
+        CycleEnd::DoneWithHeld => "done, but not for everybody",
         CycleEnd::Quarantined => "done but for what the guard stopped",
         CycleEnd::Failed => "failed",
     }

@@ -80,7 +80,7 @@ fn lines(live: &Live, report: &Report, lists: Lists) -> Vec<String> {
         (Exit::Failed, _) => "failed",
         (_, true) => "preview: nothing was sent, as the channel's mode is preview",
         (Exit::Quarantined, _) => "done but for what the guard stopped",
-        (Exit::Held, _) => "done, with held entries",
+        (Exit::Held, _) => "done, but not for everybody",
         _ => "done",
     };
     lines.push(format!("{}: {end}", live.name()));

@@ -235,7 +235,7 @@ pub enum Recorded {
 pub enum CycleEnd {
     /// Everything planned was done.
     Done,
-    /// Done, but entries are held or were refused.
+    /// Done, but entries are held or were refused, or the reading was partial, so that leavers may be left.
     DoneWithHeld,
     /// The guard held something back.
     Quarantined,

@@ -70,7 +70,7 @@ pub async fn prepare<S: Source, T: Target>(
     let known = Known::new(&channel.rules, &snapshot, &desired, &situations, &drifted);
     let mut plan = plan(&known);
     plan.notes = notes;
-    plan.counts.members_foreign = comparison.as_ref().map_or(0, |comparison| comparison.members_foreign);
+    plan.counts.members_foreign += comparison.as_ref().map_or(0, |comparison| comparison.members_foreign);
     Ok(Prepared { snapshot, desired, situations, plan, recovered, comparison, vendor, watched })
 }
 

@@ -97,7 +97,7 @@ async fn carry<S: Source, T: Target, St: Store>(
     let end = match &error {
         Some(_) => CycleEnd::Failed,
         None if !prepared.plan.verdict.tripped.is_empty() => CycleEnd::Quarantined,
-        None if !held.is_empty() => CycleEnd::DoneWithHeld,
+        None if !held.is_empty() || !prepared.desired.coverage.is_full() => CycleEnd::DoneWithHeld,
         None => CycleEnd::Done,
     };
     Report { end, error, prepared: Some(prepared), applied, held, first: false }
@@ -118,9 +118,23 @@ fn summary(report: &Report, trigger: Trigger) -> CycleSummary {
         messages,
         counts: plan.map(|plan| counted(plan, &report.applied)).unwrap_or_default(),
         held: plan.map(|_| report.held.clone()),
-        quarantine: plan
-            .map(|plan| plan.verdict.tripped.iter().map(|tripped| (tripped.kind.as_str(), tripped.message.clone())).collect()),
+        quarantine: plan.map(quarantine),
     }
+}
+
+/// One row for each kind; what is said of several groups is put together.
+fn quarantine(plan: &Plan) -> Vec<(&'static str, String)> {
+    let mut rows: Vec<(&'static str, String)> = Vec::new();
+    for tripped in &plan.verdict.tripped {
+        match rows.iter_mut().find(|(kind, _)| *kind == tripped.kind.as_str()) {
+            Some((_, message)) => {
+                message.push_str("; ");
+                message.push_str(&tripped.message);
+            }
+            None => rows.push((tripped.kind.as_str(), tripped.message.clone())),
+        }
+    }
+    rows
 }
 
 /// Sentences on what a partial reading lacked.

@@ -201,7 +201,7 @@ fn words(told: &Told) -> String {
     let last = match told.last {
         None => "",
         Some(CycleEnd::Done) => ", last cycle done",
-        Some(CycleEnd::DoneWithHeld) => ", last cycle done with held entries",
+        Some(CycleEnd::DoneWithHeld) => ", last cycle done, but not for everybody",
         Some(CycleEnd::Quarantined) => ", quarantined",
         Some(CycleEnd::Failed) => ", last cycle failed",
     };

@@ -57,6 +57,13 @@ pub fn group(mut raw: RawEntry, facts: &Facts, wanted: &[AttributeName], came: M
     Ok(Entry { id, dn, resource_type: ResourceType::Group, selected: false, status: Status::Enabled, members, attributes })
 }
 
+/// True if a group must have members, and shows none: we have no right to read them.
+pub fn hides_members(raw: &RawEntry, facts: &Facts) -> bool {
+    let classes = raw.values("objectClass").iter().filter_map(AttributeValue::text);
+    classes.map(str::to_ascii_lowercase).any(|class| facts.never_empty.contains(&class.as_str()))
+        && facts.member_attributes.iter().all(|name| raw.values(name).is_empty())
+}
+
 /// True if the entry's classes or its members say that it is a group.
 pub fn is_group(raw: &RawEntry, facts: &Facts) -> bool {
     raw.has_class_like("group") || facts.member_attributes.iter().any(|name| !raw.values(name).is_empty())

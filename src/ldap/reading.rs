@@ -194,8 +194,12 @@ impl Reading<'_> {
     }
 
     /// Decodes an entry and sends it, unless it was sent before.
-    pub(super) async fn hand_on(&mut self, raw: RawEntry, role: Role, members: Members) -> Result<(), Halt> {
+    pub(super) async fn hand_on(&mut self, raw: RawEntry, role: Role, mut members: Members) -> Result<(), Halt> {
         let facts = self.session.facts;
+        if role != Role::User && members == Members::Whole && decode::hides_members(&raw, facts) {
+            self.causes.add(format!("the members of the group {} cannot be read: the bind account has no right to them", raw.dn));
+            members = Members::InPart;
+        }
         let decoded = match role {
             Role::User => decode::user(raw, facts, &self.wanted.user_attributes),
             Role::SelectedGroup if !decode::is_group(&raw, facts) => {

@@ -43,6 +43,14 @@ impl Dn {
         &self.key
     }
 
+    /// True if the first RDN gives this attribute this value.
+    pub fn is_named(&self, attribute: &str, value: &str) -> bool {
+        let pair = format!("{}={}", attribute.to_ascii_lowercase(), escape(&normalise(value)));
+        let own = &*self.key.0;
+        let first = own.match_indices(',').find(|(at, _)| !ends_escaped(own.get(..=*at).unwrap_or_default()));
+        first.map_or(own, |(at, _)| own.get(..at).unwrap_or_default()).split('+').any(|one| one == pair)
+    }
+
     /// True if this is `base` or below it.
     pub fn is_within(&self, base: &Dn) -> bool {
         let (own, base) = (&*self.key.0, &*base.key.0);
@@ -319,6 +327,15 @@ mod tests {
         assert!(!dn(r"cn=a\,ou\=b,dc=x").is_within(&dn("ou=b,dc=x")));
         assert!(!dn("cn=a,ou=bb,dc=x").is_within(&dn("ou=b,dc=x")));
         assert!(!dn("dc=x").is_within(&dn("ou=b,dc=x")));
+    }
+
+    #[test]
+    fn the_first_rdn_tells_the_name() {
+        let group = dn(r"cn=Sales\, EMEA+ou=x,ou=groups,dc=x");
+        assert!(group.is_named("CN", "sales,  emea"));
+        assert!(group.is_named("ou", "X"));
+        assert!(!group.is_named("ou", "groups"));
+        assert!(!group.is_named("cn", "sales"));
     }
 
     #[test]

@@ -143,7 +143,15 @@ impl<'a> Known<'a> {
             claims.then(|| change(Action::Claim { resource_id: link.resource_id.clone() }, reason, Tally::default()))
         };
         if self.is_owned_elsewhere(&judged.entry_id) {
-            return (share(Reason::SharedLink), None);
+            // The owner may be in preview or broken: whoever sees that the account is disabled switches it off.
+            return match (judged.status, switch_off(link)) {
+                (Status::Disabled, Some(edit)) if judged.resource_type == ResourceType::User => {
+                    let tally = self.tally(link, std::slice::from_ref(&edit), true);
+                    let action = Action::Update { resource_id: link.resource_id.clone(), edits: vec![edit] };
+                    (Some(change(action, Reason::Disabled, tally)), None)
+                }
+                (Status::Enabled | Status::Disabled | Status::Unknown, _) => (share(Reason::SharedLink), None),
+            };
         }
         let mut why = None;
         let edits = match (&judged.mapped, judged.status) {

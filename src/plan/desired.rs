@@ -116,9 +116,16 @@ impl<'a> Judge<'a> {
         let name = if rules.name.as_str() == "dn" {
             Some(entry.dn.as_str())
         } else {
-            let mut texts: Vec<&str> = entry.values(&rules.name).iter().filter_map(AttributeValue::text).collect();
-            texts.sort_unstable();
-            texts.into_iter().map(str::trim).find(|text| !text.is_empty())
+            let texts = entry.values(&rules.name).iter().filter_map(AttributeValue::text).map(str::trim);
+            let texts: BTreeSet<&str> = texts.filter(|text| !text.is_empty()).collect();
+            let by_dn = |text: &&&str| entry.dn.is_named(rules.name.as_str(), text);
+            match texts.len() {
+                0 | 1 => texts.first().copied(),
+                count => match texts.iter().find(by_dn) {
+                    Some(text) => Some(*text),
+                    None => return Err(MappingError::Several { path, rule: rules.name.to_string(), count }),
+                },
+            }
         };
         let Some(name) = name else { return Err(MappingError::Empty { path, rule: rules.name.to_string() }) };
         let mut resource = Resource::empty(ResourceType::Group);

@@ -128,10 +128,22 @@ pub struct Judged {
     pub removed_users: BTreeSet<EntryId>,
 }
 
+/// How many entries a reading holds in scope.
+#[derive(Debug, Clone, Copy)]
+pub struct InScope {
+    /// Users.
+    pub users: u64,
+    /// Groups.
+    pub groups: u64,
+}
+
+/// No loss passes.
+const NONE: Limit = Limit { percent: 0.0, at_least: 0, at_most: Some(0) };
+
 /// Stops every kind of loss that is over its limit. A reading without a single user in scope, while users are
-/// claimed, stops everything.
-pub fn judge(changes: Vec<Change>, base: &Base<'_>, settings: &GuardSettings, users_in_scope: u64) -> Judged {
-    if users_in_scope == 0 && base.linked.users > 0 {
+/// claimed, stops everything; one without a single group, while groups are claimed, removes no group.
+pub fn judge(changes: Vec<Change>, base: &Base<'_>, settings: &GuardSettings, in_scope: InScope) -> Judged {
+    if in_scope.users == 0 && base.linked.users > 0 {
         return empty_source(changes, base);
     }
     let mut judged = Judged { changes, ..Judged::default() };
@@ -146,7 +158,8 @@ pub fn judge(changes: Vec<Change>, base: &Base<'_>, settings: &GuardSettings, us
     };
     limit(&mut judged, GuardKind::Users, users, base.tally.users_absent, &settings.users);
     limit(&mut judged, GuardKind::DisabledUsers, users, base.tally.users_disabled, &settings.users);
-    limit(&mut judged, GuardKind::Groups, groups, base.tally.groups, &settings.groups);
+    let groups_limit = if in_scope.groups == 0 { &NONE } else { &settings.groups };
+    limit(&mut judged, GuardKind::Groups, groups, base.tally.groups, groups_limit);
     limit(&mut judged, GuardKind::Identity, users + groups, base.tally.identity, &settings.identity);
 
     keep_members_of_users_who_stay(&mut judged);
@@ -156,7 +169,32 @@ pub fn judge(changes: Vec<Change>, base: &Base<'_>, settings: &GuardSettings, us
     }
     let planned = judged.changes.iter().map(|change| change.tally.memberships).sum();
     check(&mut judged, GuardKind::Memberships, memberships, base.tally.memberships, planned, &settings.memberships, None);
+    remember_who_stays_a_member(&mut judged);
     judged
+}
+
+/// Whoever stays a member because the guard says so is not forgotten: the membership would be nobody's.
+fn remember_who_stays_a_member(judged: &mut Judged) {
+    let stay: BTreeSet<EntryId> = judged
+        .verdict
+        .stopped
+        .iter()
+        .filter_map(|change| match &change.action {
+            Action::Update { edits, .. } | Action::Adopt { edits, .. } => Some(edits),
+            Action::Create(_) | Action::Delete { .. } | Action::Claim { .. } | Action::Release | Action::Forget => None,
+        })
+        .flatten()
+        .filter_map(|edit| match edit {
+            Edit::Members { remove, .. } => Some(remove.iter().cloned()),
+            Edit::Attribute { .. } => None,
+        })
+        .flatten()
+        .collect();
+    let (waiting, going) = std::mem::take(&mut judged.changes)
+        .into_iter()
+        .partition(|change| matches!(change.action, Action::Forget) && stay.contains(&change.entry_id));
+    judged.changes = going;
+    judged.verdict.stopped.extend::<Vec<Change>>(waiting);
 }
 
 fn of_kind(tally: &Tally, kind: GuardKind) -> u64 {
@@ -208,11 +246,23 @@ fn check(judged: &mut Judged, kind: GuardKind, size: u64, already: u64, planned:
     };
     let message = format!(
         "{of}: {planned} planned and {already} already done within the window are more than the {allowed} allowed (of {size}); \
-         they are held back, everything else goes on. If they are meant, raise guard.{} for one cycle; if not, mend the directory \
-         or the configuration",
-        key(kind)
+         they are held back, everything else goes on. {}",
+        way_out(kind, limit)
     );
     judged.verdict.tripped.push(Tripped { kind, message, planned, already, allowed });
+}
+
+fn way_out(kind: GuardKind, limit: &Limit) -> String {
+    if *limit == NONE {
+        return "The directory returned no group in scope at all: check groups.base_dn, filter and group_dn; groups that are \
+                really to go are removed at the target, then `ldap2scim resync`"
+            .to_owned();
+    }
+    format!(
+        "If they are meant, raise guard.{} (percent, at_least, at_most) for one cycle; if not, mend the directory or the \
+         configuration",
+        key(kind)
+    )
 }
 
 fn key(kind: GuardKind) -> &'static str {

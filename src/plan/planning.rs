@@ -6,10 +6,11 @@ use crate::model::{ChannelName, EntryId, LinkedCounts, Resource, ResourceType, S
 
 use super::decide::Known;
 use super::desired::Judged;
-use super::matching::Situation;
+use super::guard::InScope;
+use super::matching::{Situation, entry_of};
 use super::names::{self, Claimant};
 use super::scope::Scope;
-use super::{Action, Change, Counts, Edit, Held, Plan, diff, guard, stages};
+use super::{Action, Change, Counts, Edit, Held, Plan, diff, foreign_members, guard, stages};
 
 /// Entries for which the target must be asked: in scope, mapped, not linked, and not held for their name whatever it
 /// answers.
@@ -49,7 +50,7 @@ pub fn plan(known: &Known<'_>) -> Plan {
     count_desired(known, &mut counts);
     let (linked, members) = linked(known.snapshot, &known.rules.channel);
     let base = guard::Base { linked, members: &members, tally: &known.snapshot.tally };
-    let mut judged = guard::judge(changes, &base, &known.rules.guard, counts.users);
+    let mut judged = guard::judge(changes, &base, &known.rules.guard, InScope { users: counts.users, groups: counts.groups });
     let keep_their_names = judged.verdict.stopped.iter().filter(|change| renames(change)).map(|change| change.entry_id.clone());
     let waiting = names.hold_followers(&keep_their_names.collect());
     if !waiting.is_empty() {
@@ -206,7 +207,16 @@ fn count_desired(known: &Known<'_>, counts: &mut Counts) {
         }
     }
     counts.members_left_out = known.desired.members_left_out;
+    counts.members_foreign = known.situations.iter().map(|(entry_id, situation)| foreign(known, entry_id, situation)).sum();
     counts.references_open = known.desired.references_outside;
+}
+
+/// Members that a group which is adopted has and should not have: others put them there.
+fn foreign(known: &Known<'_>, entry_id: &EntryId, situation: &Situation) -> u64 {
+    match (situation, known.desired.entries.get(entry_id).map(|judged| &judged.mapped)) {
+        (Situation::Unlinked(found, _), Some(Ok(wanted))) => foreign_members(found, wanted, |id| entry_of(&known.entries, id)),
+        (Situation::Unlinked(..) | Situation::Unmatched | Situation::Disputed(_), _) => 0,
+    }
 }
 
 fn count_changes(changes: &[Change], counts: &mut Counts) {

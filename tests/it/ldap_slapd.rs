@@ -247,7 +247,17 @@ async fn an_unreadable_scope_group_makes_the_reading_partial() {
     let slapd = Slapd::with(Setup { ldif: ada_and_bob(), access, ..Setup::default() });
     let mut wanted = people();
     wanted.scope_groups = vec![ScopeGroup { dn: dn("cn=staff,ou=Groups,dc=example,dc=com"), id: None }];
-    assert!(read(slapd.settings(), &wanted).await.causes().contains("has no members that we can see"));
+    assert!(read(slapd.settings(), &wanted).await.causes().contains("cannot be read"));
+}
+
+#[tokio::test]
+async fn a_group_that_must_have_members_and_shows_none_makes_the_reading_partial() {
+    let access = "access to dn.base=\"cn=staff,ou=Groups,dc=example,dc=com\" attrs=member by * none";
+    let slapd = Slapd::with(Setup { ldif: ada_and_bob(), access, ..Setup::default() });
+    let read = read(slapd.settings(), &people()).await;
+    assert!(read.causes().contains("the members of the group cn=staff"), "{}", read.causes());
+    let staff = read.entries.iter().find(|entry| entry.dn == dn("cn=staff,ou=Groups,dc=example,dc=com"));
+    assert!(staff.is_some_and(|entry| entry.members.is_none()), "its members are unknown, not none");
 }
 
 #[tokio::test]

@@ -22,6 +22,7 @@ pub const FACTS: Facts = Facts {
     user_filter: "(&(objectCategory=person)(objectClass=user))",
     group_filter: "(objectCategory=group)",
     member_attributes: &["member"],
+    never_empty: &[],
     status_attributes: &[CONTROL],
     status,
     domain_scope: true,

@@ -14,6 +14,7 @@ pub const FACTS: Facts = Facts {
     user_filter: "(|(objectClass=person)(objectClass=nsPerson))",
     group_filter: "(|(objectClass=groupOfNames)(objectClass=groupOfUniqueNames))",
     member_attributes: &["member", "uniqueMember"],
+    never_empty: &[],
     status_attributes: &[marks::ACCOUNT_LOCK],
     status: |entry| marks::status(entry, &[marks::ACCOUNT_LOCK]),
     domain_scope: false,

@@ -26,6 +26,8 @@ pub struct Facts {
     pub group_filter: &'static str,
     /// The attributes that list them.
     pub member_attributes: &'static [&'static str],
+    /// Object classes whose entries cannot be without a member: one that shows none hides them.
+    pub never_empty: &'static [&'static str],
     /// What must be asked for to tell the status.
     pub status_attributes: &'static [&'static str],
     /// The status that these tell.

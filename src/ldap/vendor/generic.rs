@@ -13,6 +13,7 @@ pub const FACTS: Facts = Facts {
     user_filter: "(objectClass=inetOrgPerson)",
     group_filter: "(|(objectClass=groupOfNames)(objectClass=groupOfUniqueNames)(objectClass=groupOfEntries))",
     member_attributes: &["member", "uniqueMember"],
+    never_empty: &[],
     status_attributes: &[marks::LOCKED_TIME, marks::ACCOUNT_LOCK],
     status: |entry| marks::status(entry, &[marks::LOCKED_TIME, marks::ACCOUNT_LOCK]),
     domain_scope: false,

@@ -5,6 +5,7 @@ use crate::ldap::id::IdForm;
 use crate::model::Vendor;
 
 /// The facts. `inetOrgPerson` leaves out accounts of services, which are commonly `person` or `account`.
+/// Its schema has `member` and `uniqueMember` as MUST (RFC 4519 §3.5, §3.6), and slapd holds to it.
 /// Groups made by dynlist (`groupOfURLs`) list no members of their own and are left out.
 pub const FACTS: Facts = Facts {
     vendor: Vendor::OpenLdap,
@@ -14,6 +15,7 @@ pub const FACTS: Facts = Facts {
     user_filter: "(objectClass=inetOrgPerson)",
     group_filter: "(|(objectClass=groupOfNames)(objectClass=groupOfUniqueNames)(objectClass=groupOfMembers))",
     member_attributes: &["member", "uniqueMember"],
+    never_empty: &["groupofnames", "groupofuniquenames"],
     status_attributes: &[marks::LOCKED_TIME, marks::ACCOUNT_LOCK],
     status: |entry| marks::status(entry, &[marks::LOCKED_TIME, marks::ACCOUNT_LOCK]),
     domain_scope: false,

@@ -16,6 +16,7 @@ pub const FACTS: Facts = Facts {
     user_filter: "(objectClass=person)",
     group_filter: "(|(objectClass=groupOfNames)(objectClass=groupOfUniqueNames)(objectClass=groupOfEntries))",
     member_attributes: &["member", "uniqueMember"],
+    never_empty: &[],
     status_attributes: &[ACCOUNT_DISABLED, marks::LOCKED_TIME, marks::ACCOUNT_LOCK],
     status: |entry| marks::status(entry, &[ACCOUNT_DISABLED, marks::LOCKED_TIME, marks::ACCOUNT_LOCK]),
     domain_scope: false,

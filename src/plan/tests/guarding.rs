@@ -128,8 +128,10 @@ fn a_flood_of_renames_is_stopped_and_other_attributes_go_on() {
 #[test]
 fn deleted_groups_are_guarded() {
     let mut links = people(3);
-    links.extend((0..5).map(|n| linked_group(&format!("a{n}"), &[])));
-    let mut world = World::new(&links, present(0..3));
+    links.extend((0..6).map(|n| linked_group(&format!("a{n}"), &[])));
+    let mut entries = present(0..3);
+    entries.push(group("a5", &[]));
+    let mut world = World::new(&links, entries);
     world.rules.guard.groups = limit(2.0, 2, 10);
     assert_eq!(tripped(&world), [(GuardKind::Groups, 5, 2)]);
 }
@@ -163,4 +165,28 @@ fn a_share_of_a_loss_is_counted_in_the_stage_that_takes_it() {
         .map(|planned| (format!("{:?} {}", planned.stage, planned.change.entry_id), planned.change.tally.memberships))
         .collect();
     assert_eq!(losses, [("Revoke g-a".into(), 1), ("Revoke u000".into(), 0), ("Moves g-a".into(), 1)]);
+}
+
+#[test]
+fn a_reading_without_any_group_removes_none_however_wide_the_limits() {
+    let mut links = people(3);
+    links.push(linked_group("a", &["u000"]));
+    let mut world = World::new(&links, present(0..3));
+    assert_eq!(tripped(&world), [(GuardKind::Groups, 1, 0)]);
+    world.rules.groups = None;
+    assert_eq!(tripped(&world), [(GuardKind::Groups, 1, 0)], "not even when the channel provisions none any more");
+    world.expect(&["# - g-a"]);
+}
+
+#[test]
+fn whoever_stays_a_member_because_of_the_guard_is_not_forgotten() {
+    let mut links = people(10);
+    links.push(linked_group("a", &["u000", "u001", "u002"]));
+    let mut entries = present(1..10);
+    entries.push(group("a", &["u001", "u002"]));
+    let mut world = World::new(&links, entries);
+    world.rules.user_removal = crate::plan::UserRemoval::Keep;
+    world.expect(&["Revoke ~ g-a -u000", "Claims forget u000"]);
+    world.rules.guard.memberships = limit(0.0, 0, 0);
+    world.expect(&["# ~ g-a -u000", "# forget u000"]);
 }

@@ -1,6 +1,7 @@
 //! Groups: members, nesting, names, what a partial reading may do.
 
 use super::world::*;
+use crate::model::{AttributeName, AttributeValue};
 use crate::plan::{GroupRemoval, GroupScope, Nesting};
 
 #[test]
@@ -54,7 +55,8 @@ fn a_held_user_who_is_not_linked_is_no_member_yet_and_costs_no_request() {
 #[test]
 fn groups_that_leave_are_deleted_or_kept() {
     let world = |removal| {
-        let mut world = World::new(&[linked_user("ada"), linked_group("a", &["ada"])], vec![user("ada")]);
+        let links = [linked_user("ada"), linked_group("a", &["ada"]), linked_group("b", &[])];
+        let mut world = World::new(&links, vec![user("ada"), group("b", &[])]);
         world.rules.group_removal = removal;
         world
     };
@@ -156,7 +158,8 @@ fn a_group_met_only_on_the_way_is_removed_by_a_full_reading_alone() {
     let world = || {
         let mut met = group("a", &["ada"]);
         met.selected = false;
-        World::new(&[linked_user("ada"), linked_group("a", &["ada"])], vec![user("ada"), met])
+        let links = [linked_user("ada"), linked_group("a", &["ada"]), linked_group("b", &[])];
+        World::new(&links, vec![user("ada"), met, group("b", &[])])
     };
     world().expect(&["DeleteGroups - g-a"]);
     world().partial().expect(&[]);
@@ -170,4 +173,18 @@ fn a_partial_reading_repeats_no_lost_membership_it_does_not_see() {
     let entries = || vec![user("ada"), user("bob"), user("eve"), group("a", &["eve"])];
     World::new(&links, entries()).partial().expect(&["Members ~ g-a +eve"]);
     World::new(&links, entries()).expect(&["Revoke ~ g-a -ada -bob", "Members ~ g-a +eve"]);
+}
+
+#[test]
+fn a_group_with_several_names_takes_the_one_of_its_dn_or_is_held() {
+    let named = |attribute: &str, names: &[&str]| {
+        let mut entry = group("sales", &[]);
+        entry.attributes.insert(AttributeName::new(attribute), names.iter().map(|name| AttributeValue::from(*name)).collect());
+        World::new(&[linked_user("ada")], vec![user("ada"), entry])
+    };
+    named("cn", &["Accounts", "Sales"]).expect(&["Groups + g-sales"]);
+    assert_eq!(named("cn", &["Accounts", "Sales"]).plan().changes[0].change.name, "Sales");
+    let mut other = named("description", &["one", "two"]);
+    other.rules.groups.as_mut().unwrap().name = AttributeName::new("description");
+    other.expect(&["! g-sales"]);
 }
