@@ -11,7 +11,7 @@ Exit codes:
   0   done
   1   the cycle, a connection or a look-up failed
   2   usage
-  3   done, but entries are held or were refused
+  3   done, but entries are held or were refused, or the reading was partial
   4   quarantined: the guard stopped something
   78  configuration";
 

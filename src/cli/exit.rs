@@ -9,7 +9,7 @@ use crate::cycle::CycleEnd;
 pub enum Exit {
     /// Done.
     Done,
-    /// Done, but entries are held or were refused.
+    /// Done, but entries are held or were refused, or the reading was partial.
     Held,
     /// The guard stopped something.
     Quarantined,

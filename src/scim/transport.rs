@@ -161,7 +161,7 @@ impl Transport {
                 Try::NotSent(why) => {
                     if last {
                         self.health.failed();
-                        return Err(TargetError::Unavailable(why));
+                        return Err(TargetError::Unavailable(format!("{} at {}: {why}", self.name, self.base_url)));
                     }
                     tokio::time::sleep(backoff(&self.retry, failed + 1)).await;
                 }
