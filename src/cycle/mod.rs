@@ -3,12 +3,15 @@
 mod apply;
 mod channel;
 mod compare;
+mod create;
 mod matching;
 mod ports;
 mod prepare;
 mod recover;
 mod run;
 mod send;
+mod stage;
+mod update;
 
 pub use apply::{Applied, apply};
 pub use channel::{Channel, CycleError, Depth, Phase, Progress, ProgressSender};

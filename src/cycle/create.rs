@@ -1,0 +1,176 @@
+//! New resources: what each answer to a create means, and what is done where the target has one already.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::{AttributePath, EntryId, Link, Origin, Resource, ResourceId, Uncertain, Value};
+use crate::plan::{Action, Change, Edit, Existing, Found, Situation, Stage, diff, entry_of, linked_as_it_is, managed, situation};
+
+use super::apply::Applying;
+use super::{CycleError, Disposition, Outcome, Recorded, Source, Store, Target, TargetError, matching, recover};
+
+impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
+    /// A new resource. What refers to entries that are not linked yet follows later; so do members.
+    pub(super) async fn create(&self, change: &Change, wanted: &Resource) -> Result<(), CycleError> {
+        let references = self.references(wanted.attributes.values().filter_map(Value::reference));
+        let mut sent = Resource { members: BTreeSet::new(), ..wanted.clone() };
+        let mut late = Vec::new();
+        sent.attributes.retain(|path, value| {
+            let open = value.reference().is_some_and(|id| !references.contains_key(id));
+            if open {
+                late.push(Edit::Attribute { path: path.clone(), before: None, after: Some(value.clone()) });
+            }
+            !open
+        });
+        let request = Change { action: Action::Create(sent.clone()), ..change.clone() };
+        let (intent, answer) = self.send(request, change, &references).await?;
+        let resource_id = match answer {
+            Ok(Outcome::Exists(id)) if self.is_anothers(change, &id) => {
+                let why = "the target answered its create with the id of a resource that is linked to another entry";
+                return self.refuse(change, intent, why.into()).await;
+            }
+            Ok(Outcome::Exists(id)) => id,
+            Ok(Outcome::Gone) => {
+                return self.refuse(change, intent, "the target answered a create as if it were a delete".into()).await;
+            }
+            Err(TargetError::Conflict(detail)) => {
+                self.record(change, Some(intent), Recorded::Refused(detail.clone()), None).await?;
+                return self.already_there(change, wanted, &detail).await;
+            }
+            Err(TargetError::AnswerLost(why)) => match self.arrived(change, &sent).await? {
+                Some(id) => id,
+                None => {
+                    self.hold(change, format!("the answer to its create was lost ({why}) and it was not found; it is looked for again by the next cycle"));
+                    return Ok(());
+                }
+            },
+            Err(error @ TargetError::Rejected { .. }) if sent.attributes.values().any(|value| value.reference().is_some()) => {
+                self.record(change, Some(intent), Recorded::Refused(error.to_string()), None).await?;
+                return self.create_without_references(change, wanted, &error).await;
+            }
+            Err(error @ (TargetError::Rejected { .. } | TargetError::NotFound)) => {
+                return self.refuse(change, intent, error.to_string()).await;
+            }
+            Err(error) => return self.give_up(change, intent, error).await,
+        };
+        let recorded = Recorded::Linked { resource_id: resource_id.clone(), origin: Origin::Created, acknowledged: sent.clone() };
+        self.record(change, Some(intent), recorded, Some(true)).await?;
+        self.done("created");
+        tracing::info!(channel = %self.channel.name(), entry = %change.entry_id, resource = %resource_id, "created");
+        self.link(&Link {
+            entry_id: change.entry_id.clone(),
+            resource_id: resource_id.clone(),
+            origin: Origin::Created,
+            acknowledged: sent,
+            uncertain: Uncertain::default(),
+        });
+        if !late.is_empty() {
+            self.follow_up(Stage::References, change, &resource_id, late);
+        }
+        if !wanted.members.is_empty() {
+            let members = Edit::Members { add: wanted.members.clone(), remove: BTreeSet::new() };
+            self.follow_up(Stage::Members, change, &resource_id, vec![members]);
+        }
+        Ok(())
+    }
+
+    /// A reference that the target does not take in this form keeps nobody from having an account.
+    async fn create_without_references(&self, change: &Change, wanted: &Resource, error: &TargetError) -> Result<(), CycleError> {
+        let (plain, references): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            wanted.attributes.clone().into_iter().partition(|(_, value)| value.reference().is_none());
+        Box::pin(self.create(change, &Resource { attributes: plain, ..wanted.clone() })).await?;
+        if self.lock().links.contains_key(&change.entry_id) {
+            let paths: Vec<&str> = references.keys().map(AttributePath::as_str).collect();
+            self.hold(change, format!(
+                "it was created without {}: with it, {error}. It is sent once more by the next cycle; if the target never takes it, map it to nothing()",
+                paths.join(", ")
+            ));
+        }
+        Ok(())
+    }
+
+    /// True if a resource is linked to another entry than the change's.
+    pub(super) fn is_anothers(&self, change: &Change, id: &ResourceId) -> bool {
+        let state = self.lock();
+        state.holders.get(&(change.resource_type, id.clone())).is_some_and(|entry| *entry != change.entry_id)
+    }
+
+    /// Looks for what a create without an answer made.
+    async fn arrived(&self, change: &Change, sent: &Resource) -> Result<Option<ResourceId>, CycleError> {
+        let found = match matching::look_up(self.channel, sent).await {
+            Ok(found) => found,
+            Err(error) if error.disposition() == Disposition::System => return Err(error.into()),
+            Err(_) => return Ok(None),
+        };
+        let Some((_, candidates)) = found else { return Ok(None) };
+        let state = self.lock();
+        let free = |found: &&Found| !state.holders.contains_key(&(found.resource_type, found.resource_id.clone()));
+        Ok(candidates
+            .iter()
+            .filter(free)
+            .find(|found| recover::is_ours(found, sent, &change.entry_id))
+            .map(|found| found.resource_id.clone()))
+    }
+
+    /// The target says that the resource exists: it is adopted as the rules allow. A switch-off is left to the next
+    /// cycle, where the guard counts it.
+    async fn already_there(&self, change: &Change, wanted: &Resource, detail: &str) -> Result<(), CycleError> {
+        let found = match matching::look_up(self.channel, wanted).await {
+            Ok(found) => found,
+            Err(error) if error.disposition() == Disposition::System => return Err(error.into()),
+            Err(error) => {
+                self.hold(change, error.to_string());
+                return Ok(());
+            }
+        };
+        let Some((path, candidates)) = found else {
+            self.hold(
+                change,
+                format!(
+                    "the target says that it already exists ({detail}), but does not find it: it may be managed by hand, \
+                     deactivated or deleted there; remove or rename it at the target"
+                ),
+            );
+            return Ok(());
+        };
+        let situation = {
+            let state = self.lock();
+            situation(
+                &change.entry_id,
+                &path,
+                &candidates,
+                |found| state.holders.get(&(found.resource_type, found.resource_id.clone())).cloned(),
+                |external| state.entries.contains(&EntryId::new(external)),
+            )
+        };
+        let mut found = match situation {
+            Situation::Unlinked(found, _) => found,
+            Situation::Disputed(why) => {
+                self.hold(change, why);
+                return Ok(());
+            }
+            Situation::Unmatched => return Ok(()),
+        };
+        match self.channel.rules.existing {
+            Existing::Never => {
+                self.hold(change, format!("the target has resource {} with its {path}, and existing: never", found.resource_id));
+                Ok(())
+            }
+            Existing::LinkOnly => {
+                let held = linked_as_it_is(&found, wanted);
+                self.adopt(change, &found.resource_id, held, Vec::new()).await
+            }
+            Existing::Overwrite => {
+                if let Err(error) = matching::with_members(self.channel, &mut found).await {
+                    tracing::debug!(%error, "members of a group that is adopted could not be read");
+                }
+                let held = {
+                    let state = self.lock();
+                    managed(&found, wanted, |id| entry_of(&state.holders, id))
+                };
+                let mut edits = diff::edits_of_found(&held, wanted);
+                edits.retain(|edit| !diff::deactivates(edit));
+                self.adopt(change, &found.resource_id, held, edits).await
+            }
+        }
+    }
+}

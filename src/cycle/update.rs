@@ -1,0 +1,170 @@
+//! Linked resources: what each answer to an edit or a delete means for the link.
+
+use std::collections::BTreeSet;
+
+use crate::model::{EntryId, ResourceId, Value};
+use crate::plan::{Action, Change, Edit, Stage, diff, requests};
+
+use super::apply::{Applying, claim_of};
+use super::{CycleError, IntentId, Outcome, Recorded, References, Source, Store, Target, TargetError};
+
+impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
+    /// Edits of a linked resource, request by request.
+    pub(super) async fn update(&self, change: &Change, edits: Vec<Edit>) -> Result<(), CycleError> {
+        let Some(link) = self.lock().links.get(&change.entry_id).cloned() else {
+            self.hold(change, "its resource is not linked any more; it is looked at again by the next cycle".into());
+            return Ok(());
+        };
+        let deactivates = edits.iter().any(diff::deactivates);
+        let Sendable { now: edits, settled, late } = self.sendable(edits);
+        let mut resource_id = link.resource_id;
+        if !late.is_empty() {
+            self.follow_up(Stage::References, change, &resource_id, late);
+        }
+        let claimed = self.is_claimed(&change.entry_id);
+        if !settled.is_empty() {
+            let claim = claim_of(claimed, change.claim, edits.is_empty());
+            self.record(change, None, Recorded::Edited { resource_id: resource_id.clone(), edits: settled }, claim).await?;
+        }
+        let cut = Change { action: Action::Update { resource_id: resource_id.clone(), edits: edits.clone() }, ..change.clone() };
+        let pieces = requests(&cut, self.channel.target.capabilities().members_per_request);
+        let count = pieces.len();
+        let mut all = true;
+        for (number, piece) in pieces.into_iter().enumerate() {
+            let Action::Update { edits, .. } = piece.action else { continue };
+            let references = self.references(edits.iter().flat_map(mentioned));
+            let request =
+                Change { action: Action::Update { resource_id: resource_id.clone(), edits: edits.clone() }, ..change.clone() };
+            let (intent, answer) = self.send(request, change, &references).await?;
+            match answer {
+                Ok(Outcome::Exists(id)) => {
+                    let id = if self.is_anothers(change, &id) { resource_id.clone() } else { id };
+                    let claim = claim_of(claimed, change.claim, number + 1 == count && all);
+                    let recorded = Recorded::Edited { resource_id: id.clone(), edits: edits.clone() };
+                    self.record(change, Some(intent), recorded, claim).await?;
+                    self.moved(&change.entry_id, &id);
+                    resource_id = id;
+                }
+                Ok(Outcome::Gone) | Err(TargetError::NotFound) => {
+                    return self.vanished(change, intent, edits.iter().any(diff::deactivates)).await;
+                }
+                Err(TargetError::AnswerLost(why)) => {
+                    self.hold(change, format!("the answer to an update was lost ({why}); it is sent again by the next cycle"));
+                    return Ok(());
+                }
+                Err(error @ (TargetError::Conflict(_) | TargetError::Rejected { .. })) => {
+                    self.refuse(change, intent, error.to_string()).await?;
+                    all = false;
+                }
+                Err(error) => return self.give_up(change, intent, error).await,
+            }
+        }
+        if all && count > 0 {
+            self.done(if deactivates { "deactivated" } else { "updated" });
+            tracing::info!(
+                channel = %self.channel.name(), entry = %change.entry_id, resource = %resource_id,
+                "{}", if deactivates { "deactivated" } else { "updated" }
+            );
+        }
+        Ok(())
+    }
+
+    fn is_claimed(&self, entry_id: &EntryId) -> bool {
+        self.claims.contains(entry_id)
+    }
+
+    /// Some providers change a resource's id with an edit.
+    fn moved(&self, entry_id: &EntryId, resource_id: &ResourceId) {
+        let mut state = self.lock();
+        let Some(link) = state.links.get_mut(entry_id).filter(|link| link.resource_id != *resource_id) else { return };
+        let resource_type = link.resource_type;
+        let former = std::mem::replace(&mut link.resource_id, resource_id.clone());
+        state.holders.remove(&(resource_type, former));
+        state.holders.insert((resource_type, resource_id.clone()), entry_id.clone());
+    }
+
+    /// What can be sent now, what is settled without sending (members to remove who are not at the target any
+    /// more), and references to somebody who is not linked yet. Members who are not linked wait for a later cycle.
+    fn sendable(&self, edits: Vec<Edit>) -> Sendable {
+        let state = self.lock();
+        let linked = |id: &EntryId| state.links.contains_key(id);
+        let mut sendable = Sendable::default();
+        for edit in edits {
+            match edit {
+                Edit::Attribute { after: Some(Value::Reference(ref id)), .. } if !linked(id) => sendable.late.push(edit),
+                edit @ Edit::Attribute { .. } => sendable.now.push(edit),
+                Edit::Members { add, remove } => {
+                    let add: BTreeSet<EntryId> = add.into_iter().filter(|id| linked(id)).collect();
+                    let (remove, gone): (BTreeSet<EntryId>, BTreeSet<EntryId>) = remove.into_iter().partition(|id| linked(id));
+                    if !gone.is_empty() {
+                        sendable.settled.push(Edit::Members { add: BTreeSet::new(), remove: gone });
+                    }
+                    if !add.is_empty() || !remove.is_empty() {
+                        sendable.now.push(Edit::Members { add, remove });
+                    }
+                }
+            }
+        }
+        sendable
+    }
+
+    /// A resource that should be there is not. A few are believed, and made again by the next cycle; many mean that
+    /// this is not the target that we know.
+    async fn vanished(&self, change: &Change, intent: IntentId, was_removal: bool) -> Result<(), CycleError> {
+        if !was_removal {
+            let (vanished, linked) = {
+                let mut state = self.lock();
+                state.vanished += 1;
+                (state.vanished, state.links.len())
+            };
+            if vanished > 3 && vanished.saturating_mul(10) > linked as u64 {
+                self.record(change, Some(intent), Recorded::Refused("not found at the target".into()), None).await?;
+                return Err(CycleError::WrongTarget { missing: usize::try_from(vanished).unwrap_or(usize::MAX), linked });
+            }
+            self.hold(change, "its resource was deleted at the target; it is made again by the next cycle".into());
+        } else {
+            self.done("deactivated");
+        }
+        self.record(change, Some(intent), Recorded::Gone, Some(false)).await?;
+        self.unlink(&change.entry_id);
+        Ok(())
+    }
+
+    /// Deletes a resource; one that is gone already is what was wanted.
+    pub(super) async fn delete(&self, change: &Change) -> Result<(), CycleError> {
+        let (intent, answer) = self.send(change.clone(), change, &References::new()).await?;
+        match answer {
+            Ok(_) | Err(TargetError::NotFound) => {
+                self.record(change, Some(intent), Recorded::Gone, Some(false)).await?;
+                self.unlink(&change.entry_id);
+                self.done("deleted");
+                tracing::info!(channel = %self.channel.name(), entry = %change.entry_id, "deleted");
+                Ok(())
+            }
+            Err(TargetError::AnswerLost(why)) => {
+                self.hold(change, format!("the answer to its delete was lost ({why}); it is sent again by the next cycle"));
+                Ok(())
+            }
+            Err(error @ (TargetError::Conflict(_) | TargetError::Rejected { .. })) => {
+                self.refuse(change, intent, error.to_string()).await
+            }
+            Err(error) => self.give_up(change, intent, error).await,
+        }
+    }
+}
+
+/// Edits by what can be done with them.
+#[derive(Default)]
+struct Sendable {
+    now: Vec<Edit>,
+    settled: Vec<Edit>,
+    late: Vec<Edit>,
+}
+
+/// Entries that an edit names.
+fn mentioned(edit: &Edit) -> Vec<&EntryId> {
+    match edit {
+        Edit::Attribute { after, .. } => after.iter().filter_map(Value::reference).collect(),
+        Edit::Members { add, remove } => add.iter().chain(remove).collect(),
+    }
+}
