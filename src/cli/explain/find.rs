@@ -1,4 +1,4 @@
-//! Who matches: by entry id, DN, any mapped value, or what is remembered of a link.
+//! Who matches: by entry id, DN, a name or a mail address, in the directory or in what is remembered of a link.
 
 use std::collections::BTreeSet;
 
@@ -54,7 +54,7 @@ pub async fn run(arguments: &Arguments, output: &mut Output, who: &str) -> Resul
         return Err(Failure {
             exit: Exit::Failed,
             message: format!(
-                "{who:?} was not found: not as entry id, DN or value of a mapped attribute of what channel {} reads, nor among what is linked",
+                "{who:?} was not found: not as entry id, DN, name or mail address of what channel {} reads, nor among what is linked",
                 names.join(", ")
             ),
             hint: Some(
@@ -87,8 +87,15 @@ fn equal(text: &str, who: &str) -> bool {
     text.trim().to_lowercase() == who.trim().to_lowercase()
 }
 
+/// Attributes of an entry that name it. Others (a department, a city) would match half a company.
+const NAMING_ATTRIBUTES: [&str; 7] = ["uid", "cn", "name", "displayname", "mail", "userprincipalname", "samaccountname"];
+
+/// The same at the target.
+const NAMING_PATHS: [&str; 4] = ["userName", "displayName", "externalId", "emails"];
+
 fn has_value(entry: &Entry, who: &str) -> bool {
-    entry.attributes.values().flatten().filter_map(AttributeValue::text).any(|text| equal(text, who))
+    let naming = entry.attributes.iter().filter(|(name, _)| NAMING_ATTRIBUTES.contains(&name.as_str()));
+    naming.flat_map(|(_, values)| values).filter_map(AttributeValue::text).any(|text| equal(text, who))
 }
 
 fn maps_to(entry: &Entry, mapping: &Mapping, who: &str) -> bool {
@@ -96,10 +103,11 @@ fn maps_to(entry: &Entry, mapping: &Mapping, who: &str) -> bool {
 }
 
 fn holds(resource: &Resource, who: &str) -> bool {
-    resource.attributes.values().any(|value| matches!(value, Value::Text(text) if equal(text, who)))
+    let naming = resource.attributes.iter().filter(|(path, _)| path.schema().is_none() && NAMING_PATHS.contains(&path.name()));
+    naming.map(|(_, value)| value).any(|value| matches!(value, Value::Text(text) if equal(text, who)))
 }
 
-/// Entries whose link matches: by entry id, resource id, or anything acknowledged.
+/// Entries whose link matches: by entry id, resource id, or an acknowledged name.
 fn linked_as(who: &str, remembered: &Snapshot) -> BTreeSet<EntryId> {
     let matches = |link: &&Link| {
         link.entry_id.as_str().eq_ignore_ascii_case(who) || link.resource_id.as_str() == who || holds(&link.acknowledged, who)
