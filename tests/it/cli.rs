@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
-use crate::support::provider::{Personality, Provider};
+use crate::support::provider::{Fault, Personality, Provider};
 use crate::support::site::{Said, person, team};
 use crate::support::slapd::{BIND_DN, SUFFIX, Slapd};
 
@@ -470,6 +470,12 @@ impl Daemon {
         }
     }
 
+    /// Takes in whatever it tells from now on, as systemd would: a full socket would make it wait.
+    fn keep_listening(&self) {
+        let socket = self.socket.try_clone().unwrap();
+        std::thread::spawn(move || while socket.recv(&mut [0; 4096]).is_ok() {});
+    }
+
     fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
@@ -516,6 +522,37 @@ fn a_daemon_runs_on_time_and_takes_a_new_configuration_only_if_it_is_right() {
     assert_eq!(office.provider.users().len(), 3);
     daemon.signal("-INT");
     assert_eq!(daemon.child.wait().unwrap().code(), Some(0));
+}
+
+/// A daemon told to end while its first create is under way, at a provider made slow: how long that took.
+fn ends_after(slow: impl FnOnce(&Provider)) -> (Office, Duration) {
+    let office = Office::small("    schedule: \"* * * * *\"\n    workers: 1\n");
+    let mut daemon = Daemon::start(&office.desk);
+    daemon.keep_listening();
+    slow(&office.provider);
+    while !office.provider.requests().iter().any(|request| request.method == "POST") {
+        assert!(daemon.child.try_wait().unwrap().is_none(), "it ended by itself");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let told = std::time::Instant::now();
+    daemon.signal("-TERM");
+    assert_eq!(daemon.child.wait().unwrap().code(), Some(0));
+    (office, told.elapsed())
+}
+
+#[test]
+fn a_daemon_told_to_end_finishes_the_request_in_flight_and_begins_no_other() {
+    let (office, _) =
+        ends_after(|provider| provider.change_personality(|personality| personality.latency = Duration::from_secs(2)));
+    assert_eq!(office.provider.users().len(), 1);
+    assert!(!office.desk.run(&["status"]).out.contains("without an answer"), "what was in flight was recorded");
+}
+
+#[test]
+fn a_daemon_told_to_end_waits_ten_seconds_for_a_request_and_not_longer() {
+    let (office, took) = ends_after(|provider| provider.fail_when("POST", "/Users", 1000, Fault::Stall));
+    assert!(took >= Duration::from_secs(9) && took < Duration::from_secs(20), "{took:?}");
+    assert!(office.desk.run(&["status"]).out.contains("without an answer"), "the next cycle knows that it must look");
 }
 
 #[test]

@@ -92,6 +92,19 @@ impl Site {
         self.command(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
 
+    /// Puts a mark into the SCIM server's log, which lags behind its answers, and returns the log up to it.
+    pub async fn mark(&self, mark: &str) -> String {
+        let url = format!("{}/Schemas?mark={mark}", self.scim.base_url());
+        reqwest::Client::new().get(url).bearer_auth(self.scim.token()).send().await.unwrap();
+        loop {
+            let log = self.scim.log();
+            if log.lines().any(|line| line.contains(&format!("mark={mark}"))) {
+                return log;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// User names at the target with whether they are active. Panics on a duplicate.
     pub async fn users(&self) -> BTreeMap<String, bool> {
         let mut users = BTreeMap::new();
