@@ -113,6 +113,8 @@ pub struct Base<'a> {
     pub linked: LinkedCounts,
     /// How many members each group has now.
     pub members: &'a BTreeMap<EntryId, u64>,
+    /// Linked users who are switched off already.
+    pub off: &'a BTreeSet<EntryId>,
     /// What the window already holds.
     pub tally: &'a WindowTally,
 }
@@ -162,7 +164,7 @@ pub fn judge(changes: Vec<Change>, base: &Base<'_>, settings: &GuardSettings, in
     limit(&mut judged, GuardKind::Groups, groups, base.tally.groups, groups_limit);
     limit(&mut judged, GuardKind::Identity, users + groups, base.tally.identity, &settings.identity);
 
-    keep_members_of_users_who_stay(&mut judged);
+    keep_members_of_users_who_stay(&mut judged, base.off);
     for (group, size, planned) in losses_by_group(&judged, base) {
         let already = base.tally.per_group.get(&group).copied().unwrap_or_default();
         check(&mut judged, GuardKind::PerGroup, size + already, already, planned, &settings.per_group, Some(&group));
@@ -324,8 +326,11 @@ fn split(change: Change, kind: GuardKind, removed_users: &BTreeSet<EntryId>) -> 
 }
 
 /// A user whose removal was stopped keeps its memberships; those of a user who is removed count as that user.
-fn keep_members_of_users_who_stay(judged: &mut Judged) {
-    let is_removal = |change: &&Change| change.tally.users_absent > 0;
+/// So do those of one who was switched off before and is only let go now.
+fn keep_members_of_users_who_stay(judged: &mut Judged, off: &BTreeSet<EntryId>) {
+    let is_removal = |change: &&Change| {
+        change.tally.users_absent > 0 || (matches!(change.action, Action::Release) && off.contains(&change.entry_id))
+    };
     let stay: BTreeSet<EntryId> =
         judged.verdict.stopped.iter().filter(is_removal).map(|change| change.entry_id.clone()).collect();
     judged.removed_users = judged.changes.iter().filter(is_removal).map(|change| change.entry_id.clone()).collect();

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{ChannelName, EntryId, LinkedCounts, Resource, ResourceType, Snapshot, Status, Value};
+use crate::model::{ChannelName, EntryId, Link, LinkedCounts, Resource, ResourceType, Snapshot, Status, Value};
 
 use super::decide::Known;
 use super::desired::Judged;
@@ -49,7 +49,9 @@ pub fn plan(known: &Known<'_>) -> Plan {
     let mut counts = Counts::default();
     count_desired(known, &mut counts);
     let (linked, members) = linked(known.snapshot, &known.rules.channel);
-    let base = guard::Base { linked, members: &members, tally: &known.snapshot.tally };
+    let is_off = |link: &&Link| link.acknowledged.active() == Some(false);
+    let off = known.snapshot.links.values().filter(is_off).map(|link| link.entry_id.clone()).collect();
+    let base = guard::Base { linked, members: &members, off: &off, tally: &known.snapshot.tally };
     let mut judged = guard::judge(changes, &base, &known.rules.guard, InScope { users: counts.users, groups: counts.groups });
     let keep_their_names = judged.verdict.stopped.iter().filter(|change| renames(change)).map(|change| change.entry_id.clone());
     let waiting = names.hold_followers(&keep_their_names.collect());

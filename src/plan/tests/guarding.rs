@@ -190,3 +190,15 @@ fn whoever_stays_a_member_because_of_the_guard_is_not_forgotten() {
     world.rules.guard.memberships = limit(0.0, 0, 0);
     world.expect(&["# ~ g-a -u000", "# forget u000"]);
 }
+
+#[test]
+fn memberships_of_a_leaver_who_was_switched_off_before_count_as_that_leaver() {
+    let mut links = people(10);
+    links[0] = inactive(linked_user("u000"));
+    links.push(linked_group("a", &["u000", "u001"]));
+    let mut entries = present(1..10);
+    entries.push(group("a", &["u001"]));
+    let mut world = World::new(&links, entries);
+    world.rules.guard.memberships = limit(0.0, 0, 0);
+    world.expect(&["Revoke ~ g-a -u000", "Claims release u000"]);
+}
