@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 
-use crate::model::{AttributeName, AttributePath, Capabilities, ChannelName, Dn, Selection, TargetName};
+use crate::model::{AttributeName, Capabilities, ChannelName, Dn, Selection, TargetName};
 use crate::plan::{Existing, GroupRules, GroupScope, Nesting, Rules, UserRules};
 
 use super::guard::{guard, removal};
@@ -71,7 +71,6 @@ pub(super) fn channel(name: &str, field: Field<'_>, around: &Surroundings<'_>) -
         user_removal,
         group_removal,
         guard,
-        identity: vec![AttributePath::known("userName"), AttributePath::known("displayName")],
     };
     let workers = workers.and_then(|workers| usize::try_from(workers).ok()).or(abilities.map(|(_, workers)| *workers));
     Some(Channel { name, source: source?.to_owned(), target, mode, schedule, workers: workers?, rules })

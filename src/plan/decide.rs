@@ -232,7 +232,7 @@ impl<'a> Known<'a> {
                     let takes = u64::from(link.acknowledged.active() != Some(false));
                     if disabled { tally.users_disabled += takes } else { tally.users_absent += takes }
                 }
-                Edit::Attribute { path, before: Some(before), after } if self.rules.identity.contains(path) => {
+                Edit::Attribute { before: Some(before), after, .. } if diff::renames(edit) => {
                     tally.identity += u64::from(after.as_ref() != Some(before));
                 }
                 Edit::Attribute { .. } => {}

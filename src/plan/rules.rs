@@ -1,7 +1,7 @@
 //! What the admin decided about one channel, as far as planning needs it.
 
 use crate::mapping::Mapping;
-use crate::model::{AttributeName, AttributePath, ChannelName, Dn, Selection, Vendor};
+use crate::model::{AttributeName, ChannelName, Dn, Selection, Vendor};
 
 use super::GuardSettings;
 
@@ -129,6 +129,4 @@ pub struct Rules {
     pub group_removal: GroupRemoval,
     /// Guard.
     pub guard: GuardSettings,
-    /// Paths that are names (guard kind `identity`): userName and displayName.
-    pub identity: Vec<AttributePath>,
 }

@@ -202,3 +202,13 @@ fn memberships_of_a_leaver_who_was_switched_off_before_count_as_that_leaver() {
     world.rules.guard.memberships = limit(0.0, 0, 0);
     world.expect(&["Revoke ~ g-a -u000", "Claims release u000"]);
 }
+
+#[test]
+fn user_names_and_display_names_of_users_and_groups_are_names() {
+    let links = [linked_user("ada"), linked_user("bob"), linked_group("a", &[])];
+    let renamed = vec![with(user("ada"), "uid", "lovelace"), user("bob"), with(group("a", &[]), "cn", "b")];
+    let mut world = World::new(&links, renamed);
+    world.rules.guard.identity = limit(0.0, 1, 1);
+    assert_eq!(tripped(&world), [(GuardKind::Identity, 2, 1)]);
+    world.expect(&["# ~ ada userName=lovelace", "# ~ g-a displayName=b"]);
+}

@@ -153,7 +153,6 @@ impl World {
                     per_group: wide,
                     identity: wide,
                 },
-                identity: vec![AttributePath::known("userName"), AttributePath::known("displayName")],
             },
             capabilities,
             snapshot,

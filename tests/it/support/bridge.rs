@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use ldap2scim::cycle::{self, Channel, CycleEnd, Depth, Prepared, Progress, Report, Store, Trigger};
 use ldap2scim::mapping::{self, Preset};
-use ldap2scim::model::{AttributeName, AttributePath, ChannelName, Selection, Snapshot, TargetName};
+use ldap2scim::model::{AttributeName, ChannelName, Selection, Snapshot, TargetName};
 use ldap2scim::plan::{
     Existing, GroupRemoval, GroupRules, GroupScope, GuardSettings, Limit, MappingChoice, Nesting, Rules, UserRemoval, UserRules,
 };
@@ -198,6 +198,5 @@ fn rules(settings: &scim::Settings) -> Rules {
             per_group: wide(),
             identity: wide(),
         },
-        identity: vec![AttributePath::known("userName"), AttributePath::known("displayName")],
     }
 }
