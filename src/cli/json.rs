@@ -63,7 +63,7 @@ pub fn change(channel: &str, stage: Option<Stage>, change: &Change, names: &Name
     json!({
         "document": "change",
         "channel": channel,
-        "action": text::action(&change.action),
+        "action": change.action.as_str(),
         "resource_type": change.resource_type.as_str(),
         "entry_id": change.entry_id.as_str(),
         "name": change.name,

@@ -69,19 +69,6 @@ pub fn mark(action: &Action) -> char {
 }
 
 /// The word for programs.
-pub fn action(action: &Action) -> &'static str {
-    match action {
-        Action::Create(_) => "create",
-        Action::Adopt { .. } => "adopt",
-        Action::Update { .. } => "update",
-        Action::Delete { .. } => "delete",
-        Action::Claim { .. } => "claim",
-        Action::Release => "release",
-        Action::Forget => "forget",
-    }
-}
-
-/// The word for programs.
 pub fn reason(reason: &Reason) -> &'static str {
     match reason {
         Reason::NotThere => "not_there",

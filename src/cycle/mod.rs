@@ -18,4 +18,4 @@ pub use channel::{Channel, CycleError, Depth, Phase, Progress, ProgressSender};
 pub use ports::*;
 pub use prepare::{Prepared, Watch, prepare, read, wanted};
 pub use recover::Recovered;
-pub use run::{Report, counted, known, partial_causes, run};
+pub use run::{Report, counted, partial_causes, run};

@@ -49,11 +49,11 @@ pub async fn look_up<S: Source, T: Target>(
 /// True if a resource is the one that was sent: it carries our externalId, or it carries none and holds all the
 /// rest of what was sent. Somebody else's has another id or other values.
 pub fn is_ours(found: &Found, sent: &Resource, entry_id: &EntryId) -> bool {
-    match found.attributes.get(&crate::model::AttributePath::known("externalId")) {
-        Some(Value::Text(external)) => external == entry_id.as_str() || sent.text(&external_id()) == Some(external),
+    match found.attributes.get(EXTERNAL_ID) {
+        Some(Value::Text(external)) => external == entry_id.as_str() || sent.text(EXTERNAL_ID) == Some(external),
         Some(Value::Flag(_) | Value::Reference(_)) => false,
         None => {
-            let mut told = sent.attributes.iter().filter(|(path, _)| **path != external_id());
+            let mut told = sent.attributes.iter().filter(|(path, _)| path.as_str() != EXTERNAL_ID);
             told.all(|(path, value)| found.attributes.get(path).is_some_and(|held| agrees(held, value)))
         }
     }
@@ -68,6 +68,4 @@ fn agrees(held: &Value, sent: &Value) -> bool {
     }
 }
 
-fn external_id() -> crate::model::AttributePath {
-    crate::model::AttributePath::known("externalId")
-}
+const EXTERNAL_ID: &str = "externalId";

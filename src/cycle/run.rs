@@ -3,7 +3,7 @@
 use tokio_util::sync::CancellationToken;
 
 use crate::model::Snapshot;
-use crate::plan::{Held, Known, Plan, linked};
+use crate::plan::{Held, Plan, linked};
 
 use super::apply::Applied;
 use super::prepare::{Prepared, prepare};
@@ -46,7 +46,7 @@ pub async fn run<S: Source, T: Target, St: Store>(
         channel: channel.name().clone(),
         target: channel.target_name.clone(),
         trigger,
-        linked: counts(channel, &snapshot),
+        linked: linked(&snapshot, channel.name()).0,
     };
     let first = snapshot.first;
     let cycle = store.begin(&start).await?;
@@ -55,10 +55,6 @@ pub async fn run<S: Source, T: Target, St: Store>(
     progress.send_replace(Progress { phase: Phase::Idle, ..Progress::default() });
     store.finish(cycle, &summary(&report, trigger)).await?;
     Ok(report)
-}
-
-fn counts<S, T>(channel: &Channel<S, T>, snapshot: &Snapshot) -> crate::model::LinkedCounts {
-    linked(snapshot, channel.name()).0
 }
 
 #[expect(clippy::too_many_arguments, reason = "the parts of one cycle, named once")]
@@ -168,13 +164,4 @@ pub fn counted(plan: &Plan, applied: &Applied) -> Vec<(&'static str, u64)> {
     ];
     all.extend(applied.done.iter().map(|(word, count)| (*word, *count)));
     all
-}
-
-/// What deciding knows of a prepared cycle, for explanations.
-pub fn known<'a, S, T>(
-    channel: &'a Channel<S, T>,
-    prepared: &'a Prepared,
-    nothing: &'a std::collections::BTreeSet<crate::model::EntryId>,
-) -> Known<'a> {
-    Known::new(&channel.rules, &prepared.snapshot, &prepared.desired, &prepared.situations, nothing)
 }

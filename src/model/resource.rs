@@ -53,12 +53,17 @@ impl ResourceType {
         }
     }
 
-    /// The path of the attribute that names a resource: `userName`, `displayName`.
-    pub fn name_path(self) -> AttributePath {
+    /// The attribute that names a resource: `userName`, `displayName`.
+    pub fn name_attribute(self) -> &'static str {
         match self {
-            Self::User => AttributePath::known("userName"),
-            Self::Group => AttributePath::known("displayName"),
+            Self::User => "userName",
+            Self::Group => "displayName",
         }
+    }
+
+    /// The path of that attribute.
+    pub fn name_path(self) -> AttributePath {
+        AttributePath::known(self.name_attribute())
     }
 }
 
@@ -206,6 +211,13 @@ fn parse_selector(inside: &str) -> Option<Selector> {
         .then(|| Selector { attribute: attribute.to_owned(), value: plain })
 }
 
+/// A map of paths is asked by canonical text, without a path being made for the question.
+impl std::borrow::Borrow<str> for AttributePath {
+    fn borrow(&self) -> &str {
+        &self.0.text
+    }
+}
+
 impl PartialEq for AttributePath {
     fn eq(&self, other: &Self) -> bool {
         self.0.text == other.0.text
@@ -300,7 +312,7 @@ impl Resource {
 
     /// `userName` or `displayName`.
     pub fn name(&self) -> Option<&str> {
-        self.text(&self.resource_type.name_path())
+        self.text(self.resource_type.name_attribute())
     }
 
     /// Takes out what speaks of entries whose resources are gone.
@@ -310,7 +322,7 @@ impl Resource {
     }
 
     /// The text at a path.
-    pub fn text(&self, path: &AttributePath) -> Option<&str> {
+    pub fn text(&self, path: &str) -> Option<&str> {
         match self.attributes.get(path) {
             Some(Value::Text(text)) => Some(text),
             Some(Value::Flag(_) | Value::Reference(_)) | None => None,
@@ -319,7 +331,7 @@ impl Resource {
 
     /// `active`, if it is carried.
     pub fn active(&self) -> Option<bool> {
-        match self.attributes.get(&AttributePath::known("active")) {
+        match self.attributes.get("active") {
             Some(Value::Flag(flag)) => Some(*flag),
             Some(Value::Text(_) | Value::Reference(_)) | None => None,
         }

@@ -64,6 +64,21 @@ pub enum Action {
     Forget,
 }
 
+impl Action {
+    /// The word for programs: in JSON and in the store's history.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Create(_) => "create",
+            Self::Adopt { .. } => "adopt",
+            Self::Update { .. } => "update",
+            Self::Delete { .. } => "delete",
+            Self::Claim { .. } => "claim",
+            Self::Release => "release",
+            Self::Forget => "forget",
+        }
+    }
+}
+
 /// Why. A reason explains; nothing is decided on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reason {

@@ -127,7 +127,7 @@ mod tests {
         correct(&mut snapshot, &comparison);
         let held = &snapshot.links[&EntryId::new("g")];
         assert_eq!(held.acknowledged.members, [EntryId::new("a"), EntryId::new("b")].into());
-        assert_eq!(held.acknowledged.text(&AttributePath::known("title")), Some("x"));
+        assert_eq!(held.acknowledged.text("title"), Some("x"));
         assert!(held.uncertain.is_empty());
     }
 

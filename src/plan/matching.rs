@@ -36,7 +36,7 @@ pub fn lookups(resource: &Resource, capabilities: &Capabilities) -> Vec<Lookup> 
     };
     keys.iter()
         .filter_map(|path| {
-            let value = resource.text(path)?.to_owned();
+            let value = resource.text(path.as_str())?.to_owned();
             Some(Lookup { resource_type: resource.resource_type, path: path.clone(), value })
         })
         .collect()
@@ -94,7 +94,7 @@ pub fn situation(
         }
         Some(_) | None => {}
     }
-    match found.attributes.get(&AttributePath::known("externalId")) {
+    match found.attributes.get("externalId") {
         Some(Value::Text(external)) if external != entry_id.as_str() && is_other_entry(external) => Situation::Disputed(format!(
             "the target's resource {} with this {path} carries the externalId of another entry",
             found.resource_id

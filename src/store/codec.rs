@@ -9,7 +9,7 @@ use crate::model::{AttributePath, EntryId, Resource, ResourceId, ResourceType, V
 use crate::plan::{Action, Edit};
 
 use super::fault::Fault;
-use super::words::{Word, action_word};
+use super::words::Word;
 
 /// Version of the form. A reader refuses a higher one and ignores keys it does not know.
 const VERSION: u64 = 1;
@@ -54,7 +54,7 @@ pub(super) fn action_text(action: &Action) -> String {
         Action::Release | Action::Forget => Map::new(),
     };
     map.insert("v".to_owned(), VERSION.into());
-    map.insert("action".to_owned(), action_word(action).into());
+    map.insert("action".to_owned(), action.as_str().into());
     Json::Object(map).to_string()
 }
 

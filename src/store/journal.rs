@@ -13,7 +13,7 @@ use super::cycle::CycleRow;
 use super::edits::not_covered;
 use super::fault::Fault;
 use super::guard;
-use super::words::{Word, action_word, reason_text};
+use super::words::{Word, reason_text};
 
 /// Writes an intent down with what the guard counts for it.
 pub(super) fn intend(connection: &Connection, cycle: &CycleRow, intent: &Intent, now: i64) -> Result<IntentId, Fault> {
@@ -30,7 +30,7 @@ pub(super) fn intend(connection: &Connection, cycle: &CycleRow, intent: &Intent,
             change.entry_id.as_str(),
             change.resource_type.word(),
             change.name,
-            action_word(&change.action),
+            change.action.as_str(),
             codec::action_text(&change.action),
             reason_text(&change.reason),
             now,

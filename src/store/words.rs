@@ -2,7 +2,7 @@
 
 use crate::cycle::{CycleEnd, Trigger};
 use crate::model::{Origin, ResourceType};
-use crate::plan::{Action, Reason};
+use crate::plan::Reason;
 
 use super::fault::Fault;
 
@@ -41,19 +41,6 @@ words!(ResourceType { User = "user", Group = "group" });
 words!(Origin { Created = "created", Adopted = "adopted" });
 words!(Trigger { Sync = "sync", Resync = "resync", Preview = "preview" });
 words!(CycleEnd { Done = "done", DoneWithHeld = "done_with_held", Quarantined = "quarantined", Failed = "failed" });
-
-/// The word of an action.
-pub(super) fn action_word(action: &Action) -> &'static str {
-    match action {
-        Action::Create(_) => "create",
-        Action::Adopt { .. } => "adopt",
-        Action::Update { .. } => "update",
-        Action::Delete { .. } => "delete",
-        Action::Claim { .. } => "claim",
-        Action::Release => "release",
-        Action::Forget => "forget",
-    }
-}
 
 /// A reason for people who read the history; nothing reads it back.
 pub(super) fn reason_text(reason: &Reason) -> String {

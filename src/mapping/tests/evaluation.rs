@@ -41,7 +41,7 @@ fn a_control_character_holds_the_entry_and_a_line_break_does_not() {
         assert!(error.to_string().ends_with("the text holds a control character"), "{error}");
     }
     let mapped = mapping(&[("title", "cn")]).evaluate(&entry(&[("cn", "1 Main St.\r\nRome\tItaly")])).unwrap();
-    assert_eq!(mapped.resource.text(&AttributePath::known("title")), Some("1 Main St.\r\nRome\tItaly"));
+    assert_eq!(mapped.resource.text("title"), Some("1 Main St.\r\nRome\tItaly"));
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn an_extension_takes_texts_and_truth_values() {
     let mapping = mapping(&[("urn:example:User:vip", "title == 'Countess'"), ("urn:example:User:badge", "badge")]);
     let mapped = mapping.evaluate(&entry(&[("title", "Countess"), ("badge", "7")])).unwrap();
     assert_eq!(mapped.resource.attributes[&AttributePath::known("urn:example:User:vip")], Value::Flag(true));
-    assert_eq!(mapped.resource.text(&AttributePath::known("urn:example:User:badge")), Some("7"));
+    assert_eq!(mapped.resource.text("urn:example:User:badge"), Some("7"));
 }
 
 #[test]

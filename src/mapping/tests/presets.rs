@@ -217,8 +217,7 @@ fn an_own_rule_takes_the_place_of_the_presets() {
     let mapping = compile(Preset::InetOrgPerson, &rules, &target()).unwrap();
     assert_eq!(mapping.rules.len(), 26);
     let mapped = mapping.evaluate(&entry(&[("uid", "ada"), ("mail", "Ada@X.org"), ("title", "Analyst")])).unwrap();
-    let path = AttributePath::known;
     assert_eq!(mapped.resource.name(), Some("ada@x.org"));
-    assert_eq!(mapped.resource.text(&path("title")), None);
-    assert_eq!(mapped.resource.text(&path("nickName")), Some("ada"));
+    assert_eq!(mapped.resource.text("title"), None);
+    assert_eq!(mapped.resource.text("nickName"), Some("ada"));
 }
