@@ -65,7 +65,7 @@ fn join(edits: &mut Vec<Edit>, more: &[Edit]) {
         };
         let known = edits.iter_mut().find_map(|edit| match edit {
             Edit::Members { add, remove } => Some((add, remove)),
-            Edit::Attribute { .. } => None,
+            Edit::Attribute { .. } | Edit::Foreign { .. } => None,
         });
         match known {
             Some((all, none)) => {
@@ -99,6 +99,10 @@ pub fn lines(change: &Change, names: &Names, lists: Lists) -> Vec<String> {
             ));
             lines.extend(edits.iter().flat_map(|edit| edit_lines(edit, names, lists)));
         }
+        Action::Relink { resource_id, from, edits } => {
+            lines.push(format!("    takes resource {resource_id} over from entry {from}"));
+            lines.extend(edits.iter().flat_map(|edit| edit_lines(edit, names, lists)));
+        }
         Action::Update { edits, .. } => lines.extend(edits.iter().flat_map(|edit| edit_lines(edit, names, lists))),
         Action::Delete { resource_id } => lines.push(format!("    deletes resource {resource_id}")),
         Action::Claim { .. } | Action::Release | Action::Forget => {}
@@ -111,7 +115,7 @@ fn nothing_sent(action: &Action) -> &'static str {
         Action::Claim { .. } => ": claimed by this channel too, nothing is sent",
         Action::Release => ": given up by this channel, nothing is sent",
         Action::Forget => ": link forgotten, the resource stays as it is",
-        Action::Create(_) | Action::Adopt { .. } | Action::Update { .. } | Action::Delete { .. } => "",
+        Action::Create(_) | Action::Adopt { .. } | Action::Relink { .. } | Action::Update { .. } | Action::Delete { .. } => "",
     }
 }
 
@@ -123,6 +127,7 @@ fn edit_lines(edit: &Edit, names: &Names, lists: Lists) -> Vec<String> {
             text::value_or_none(after.as_ref(), names)
         )],
         Edit::Members { add, remove } => members(add, remove, names, lists).into_iter().collect(),
+        Edit::Foreign { remove } => vec![format!("    members that are nobody of ours: {} removed", remove.len())],
     }
 }
 

@@ -41,6 +41,7 @@ pub fn change(channel: &str, stage: Option<Stage>, change: &Change, names: &Name
                     add.extend(more.iter().map(|id| entry(id, names)));
                     remove.extend(less.iter().map(|id| entry(id, names)));
                 }
+                Edit::Foreign { remove: less } => remove.extend(less.iter().map(|id| json!({ "resource": id.as_str() }))),
             }
         }
     };
@@ -53,7 +54,9 @@ pub fn change(channel: &str, stage: Option<Stage>, change: &Change, names: &Name
             all.push(Edit::Members { add: resource.members.clone(), remove: std::collections::BTreeSet::new() });
             take(&all);
         }
-        Action::Adopt { resource_id: id, edits, .. } | Action::Update { resource_id: id, edits } => {
+        Action::Adopt { resource_id: id, edits, .. }
+        | Action::Relink { resource_id: id, edits, .. }
+        | Action::Update { resource_id: id, edits } => {
             resource_id = Some(id.as_str());
             take(edits);
         }

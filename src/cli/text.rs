@@ -53,6 +53,9 @@ pub fn because(reason: &Reason) -> String {
         Reason::ReferenceLate => "a reference that could not be sent earlier",
         Reason::SharedLink => "linked by another channel already",
         Reason::StillClaimed => "still in scope of another channel",
+        Reason::Recreated(from) => return format!("made anew in the directory, in place of entry {from}"),
+        Reason::Parked => "gives its name up for a moment: names are exchanged in a ring",
+        Reason::GraceOver => "switched off long enough ago",
     };
     words.to_owned()
 }
@@ -61,7 +64,7 @@ pub fn because(reason: &Reason) -> String {
 pub fn mark(action: &Action) -> char {
     match action {
         Action::Create(_) => '+',
-        Action::Adopt { .. } => '=',
+        Action::Adopt { .. } | Action::Relink { .. } => '=',
         Action::Update { .. } => '~',
         Action::Delete { .. } => '-',
         Action::Claim { .. } | Action::Release | Action::Forget => '.',
@@ -84,6 +87,9 @@ pub fn reason(reason: &Reason) -> &'static str {
         Reason::ReferenceLate => "reference_late",
         Reason::SharedLink => "shared_link",
         Reason::StillClaimed => "still_claimed",
+        Reason::Recreated(_) => "recreated",
+        Reason::Parked => "parked",
+        Reason::GraceOver => "grace_over",
     }
 }
 

@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 
 use crate::model::{AttributeName, Capabilities, ChannelName, Dn, Selection, TargetName};
-use crate::plan::{Existing, GroupRules, GroupScope, Nesting, Rules, UserRules};
+use crate::plan::{Existing, GroupRules, GroupScope, Members, Nesting, Recreated, Rules, SameName, UserRules};
 
 use super::guard::{guard, removal};
 use super::keys::did_you_mean;
@@ -70,6 +70,7 @@ pub(super) fn channel(name: &str, field: Field<'_>, around: &Surroundings<'_>) -
         existing,
         user_removal,
         group_removal,
+        delete_adopted_groups: false,
         guard,
     };
     let workers = workers.and_then(|workers| usize::try_from(workers).ok()).or(abilities.map(|(_, workers)| *workers));
@@ -130,7 +131,16 @@ fn groups(section: Section<'_>, bases_of_users: Option<&[Dn]>) -> Option<GroupRu
         field.reader.warning(field.finding_at_key("has no effect without group_dn"));
     }
     let selection = Selection { base_dns: base_dns?, filter: filter? };
-    Some(GroupRules { selection, scope, include_self, name: AttributeName::new(name?), nesting })
+    Some(GroupRules {
+        selection,
+        scope,
+        include_self,
+        name: AttributeName::new(name?),
+        nesting,
+        members: Members::default(),
+        same_name: SameName::default(),
+        recreated: Recreated::default(),
+    })
 }
 
 /// `Some(None)` where no filter is written, `None` where a wrong one is.

@@ -80,7 +80,8 @@ pub(super) fn removal(channel: &Section<'_>) -> (UserRemoval, GroupRemoval) {
 
 const USER_REMOVALS: &[(&str, UserRemoval)] =
     &[("deactivate", UserRemoval::Deactivate), ("delete", UserRemoval::Delete), ("keep", UserRemoval::Keep)];
-const GROUP_REMOVALS: &[(&str, GroupRemoval)] = &[("delete", GroupRemoval::Delete), ("keep", GroupRemoval::Keep)];
+const GROUP_REMOVALS: &[(&str, GroupRemoval)] =
+    &[("delete", GroupRemoval::Delete), ("empty", GroupRemoval::Empty), ("keep", GroupRemoval::Keep)];
 
 fn policy<T: Copy>(field: Option<Field<'_>>, words: &[(&str, T)]) -> Option<T> {
     let field = field?;

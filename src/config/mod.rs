@@ -1,5 +1,6 @@
 //! The file as written → everything that is wrong with it, told in one go → the settings we run with.
 
+mod auth;
 mod channel;
 mod connection;
 mod excerpt;
@@ -10,6 +11,7 @@ mod lint;
 mod load;
 mod mapping;
 mod problem;
+mod rate;
 mod reader;
 mod schedule;
 mod secret;

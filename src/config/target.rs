@@ -5,11 +5,12 @@ use std::time::Duration;
 use crate::model::TargetName;
 use crate::scim;
 
+use super::auth::auth;
 use super::connection::{ca_file, clear_text, is_loopback, timeouts, url};
 use super::keys::did_you_mean;
-use super::reader::{Field, Section};
-use super::secret::secret;
-use super::values::{flag, number, text, whole};
+use super::rate::rate;
+use super::reader::Field;
+use super::values::{flag, text};
 
 const CONNECT: Duration = Duration::from_secs(10);
 const REQUEST: Duration = Duration::from_secs(60);
@@ -32,7 +33,7 @@ pub(super) fn target(name: &str, field: Field<'_>) -> Option<(TargetName, scim::
     };
     let ca_file = ca_file(&section);
     let allow_cleartext = section.optional("allow_cleartext").and_then(|field| flag(&field)).unwrap_or(false);
-    let rate = rate(&section, dialect.as_ref());
+    let dialect = dialect.map(|dialect| rate(&section, dialect));
     let [connect_timeout, request_timeout] = timeouts(&section, "request", [CONNECT, REQUEST]);
     let key = section.field.clone();
     section.finish();
@@ -46,11 +47,10 @@ pub(super) fn target(name: &str, field: Field<'_>) -> Option<(TargetName, scim::
     if auth_field.is_none() && !is_loopback(&base_url) {
         key.reader.warning(key.finding_at_key("no auth: requests go out without credentials"));
     }
-    let (rate, auth) = (rate?, auth?);
+    let auth = auth?;
     let settings = scim::Settings {
         ca_file,
         allow_cleartext,
-        rate,
         connect_timeout,
         request_timeout,
         ..scim::Settings::new(name, base_url, auth, dialect?)
@@ -62,28 +62,9 @@ fn preset(field: &Field<'_>) -> Option<scim::Dialect> {
     let written = text(field)?;
     let dialect = scim::preset(written);
     if dialect.is_none() {
-        let names = scim::preset_names();
+        let names: Vec<&str> = scim::preset_names().collect();
         let finding = field.finding(format!("must be one of {}", names.join(", ")));
         field.reader.problem(finding.hint(did_you_mean(written, names.iter().copied())));
     }
     dialect
-}
-
-fn auth(section: Section<'_>) -> Option<scim::Auth> {
-    let bearer = section.required("bearer").and_then(|field| secret(&field));
-    section.finish_discreetly();
-    bearer.map(scim::Auth::Bearer)
-}
-
-/// The rate as written; what is left out is the preset's.
-fn rate(section: &Section<'_>, dialect: Option<&scim::Dialect>) -> Option<scim::Rate> {
-    let written = section.optional("rate").and_then(Field::section).map(|rate| {
-        let per_second = rate.optional("per_second").and_then(|field| number(&field, 0.01, 10_000.0));
-        let burst = rate.optional("burst").and_then(|field| whole(&field, 1, 10_000)).and_then(|burst| u32::try_from(burst).ok());
-        rate.finish();
-        (per_second, burst)
-    });
-    let (per_second, burst) = written.unwrap_or_default();
-    let default = &dialect?.rate;
-    Some(scim::Rate { per_second: per_second.unwrap_or(default.per_second), burst: burst.unwrap_or(default.burst) })
 }

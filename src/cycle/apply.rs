@@ -138,6 +138,7 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
         match &change.action {
             Action::Create(resource) => self.create(change, resource).await,
             Action::Adopt { resource_id, found, edits } => self.adopt(change, resource_id, found.clone(), edits.clone()).await,
+            Action::Relink { from, edits, .. } => self.relink(change, from, edits.clone()).await,
             Action::Update { edits, .. } => self.update(change, edits.clone()).await,
             Action::Delete { .. } => self.delete(change).await,
             Action::Claim { .. } => self.record(change, None, Recorded::Unchanged, Some(true)).await,
@@ -227,6 +228,20 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
             self.follow_up(Stage::Members, change, resource_id, members);
         }
         if attributes.is_empty() { Ok(()) } else { self.update(change, attributes).await }
+    }
+
+    /// Takes over the link of an entry that is gone.
+    async fn relink(&self, change: &Change, from: &EntryId, edits: Vec<Edit>) -> Result<(), CycleError> {
+        self.record(change, None, Recorded::Relinked { from: from.clone() }, Some(true)).await?;
+        {
+            let mut state = self.lock();
+            if let Some(link) = state.links.remove(from) {
+                state.holders.insert((link.resource_type, link.resource_id.clone()), change.entry_id.clone());
+                state.links.insert(change.entry_id.clone(), link);
+            }
+        }
+        self.done("relinked");
+        if edits.is_empty() { Ok(()) } else { self.update(change, edits).await }
     }
 
     /// Puts an update off to a later stage.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
-use crate::model::{AttributePath, EntryId, Resource, ResourceId, ResourceType};
+use crate::model::{AttributePath, EntryId, MembersRead, Resource, ResourceId, ResourceType};
 use crate::plan::{Found, Known, Situation, answers, holders, lookups, situation, unlinked};
 
 use super::{Channel, CycleError, Disposition, Source, Target, TargetError};
@@ -88,7 +88,7 @@ pub async fn look_up<S: Source, T: Target>(
     channel: &Channel<S, T>,
     resource: &Resource,
 ) -> Result<Option<(AttributePath, Vec<Found>)>, TargetError> {
-    for lookup in lookups(resource, channel.target.capabilities()) {
+    for lookup in lookups(resource, &channel.target.capabilities()) {
         let found = channel.target.find(&lookup).await?;
         if !found.is_empty() {
             return Ok(Some((lookup.path, found)));
@@ -98,11 +98,12 @@ pub async fn look_up<S: Source, T: Target>(
 }
 
 fn from_list<'a, S, T: Target>(channel: &Channel<S, T>, wanted: &[(&'a EntryId, &Resource)], listed: &[Found]) -> Answers<'a> {
-    let index = index(listed, channel.target.capabilities());
+    let capabilities = channel.target.capabilities();
+    let index = index(listed, &capabilities);
     wanted
         .iter()
         .map(|(entry, resource)| {
-            let answer = lookups(resource, channel.target.capabilities()).into_iter().find_map(|lookup| {
+            let answer = lookups(resource, &capabilities).into_iter().find_map(|lookup| {
                 let candidates = index.get(&(lookup.resource_type, lookup.path.clone(), lookup.value.to_lowercase()))?;
                 let found: Vec<Found> = candidates.iter().filter(|found| answers(&lookup, found)).map(|f| (*f).clone()).collect();
                 (!found.is_empty()).then_some((lookup.path, found))
@@ -180,7 +181,7 @@ fn is_known_entry(known: &Known<'_>, external: &str) -> bool {
 
 /// Reads the members of a group that was found without them, where the target tells them.
 pub async fn with_members<S: Source, T: Target>(channel: &Channel<S, T>, found: &mut Found) -> Result<(), TargetError> {
-    if channel.target.capabilities().members_readable
+    if channel.target.capabilities().members_read != MembersRead::None
         && let Some(whole) = channel.target.get(found.resource_type, &found.resource_id).await?
     {
         found.members = whole.members;

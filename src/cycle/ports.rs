@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
 use crate::model::{
-    Capabilities, ChannelName, Coverage, DnKey, Entry, EntryId, LinkedCounts, Origin, Resource, ResourceId, ResourceType,
-    Snapshot, TargetName, Vendor, Wanted,
+    Capabilities, ChannelName, Coverage, DnKey, Entry, EntryId, Knowledge, LinkedCounts, Origin, Resource, ResourceId,
+    ResourceType, Snapshot, TargetName, Vendor, Wanted,
 };
 use crate::plan::{Change, Edit, Held, Tally};
 pub use crate::plan::{Found, Lookup};
@@ -75,8 +76,14 @@ pub type References = BTreeMap<EntryId, ResourceId>;
 
 /// The service provider.
 pub trait Target: Send + Sync {
-    /// What it can do.
-    fn capabilities(&self) -> &Capabilities;
+    /// What it can do, as far as is known now.
+    fn capabilities(&self) -> Arc<Capabilities>;
+
+    /// Takes what earlier cycles found out about the target.
+    fn recall(&self, knowledge: &Knowledge);
+
+    /// What is known about the target beyond its configuration: what was recalled, and what was found out since.
+    fn learnt(&self) -> Knowledge;
 
     /// How many resources of a type there are; `None` if the target does not say.
     fn population(&self, resource_type: ResourceType) -> impl Future<Output = Result<Option<u64>, TargetError>> + Send;
@@ -220,6 +227,12 @@ pub enum Recorded {
         /// The edits.
         edits: Vec<Edit>,
     },
+    /// The link of another entry is this entry's from now on, with everything that the resource acknowledged. Claims
+    /// of the channel go with it.
+    Relinked {
+        /// Whose it was.
+        from: EntryId,
+    },
     /// What is remembered of a link's acknowledged state is replaced: a full comparison found it different.
     Corrected(Resource),
     /// There is no such resource any more: the link is dropped.
@@ -283,6 +296,9 @@ pub trait Store: Send + Sync {
         cycle: CycleId,
         scope_groups: &BTreeMap<DnKey, EntryId>,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Writes down what is known about the cycle's target, in place of what was.
+    fn learn(&self, cycle: CycleId, knowledge: &Knowledge) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Closes a cycle.
     fn finish(&self, cycle: CycleId, summary: &CycleSummary) -> impl Future<Output = Result<(), StoreError>> + Send;

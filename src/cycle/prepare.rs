@@ -84,7 +84,8 @@ pub async fn read<S: Source, T: Target>(
 ) -> Result<(Desired, Vec<Entry>), CycleError> {
     let mapping = channel.rules.mapping.of(vendor);
     let wanted = wanted(&channel.rules, mapping.attributes(), scope_groups);
-    let mut judge = Judge::new(&channel.rules, mapping, channel.target.capabilities(), scope_groups);
+    let capabilities = channel.target.capabilities();
+    let mut judge = Judge::new(&channel.rules, mapping, &capabilities, scope_groups);
     let (sender, mut entries) = mpsc::channel::<Entry>(1024);
     let mut watched = Vec::new();
     let judging = async {

@@ -48,11 +48,16 @@ pub async fn run<S: Source, T: Target, St: Store>(
         trigger,
         linked: linked(&snapshot, channel.name()).0,
     };
-    let first = snapshot.first;
+    channel.target.recall(&snapshot.knowledge);
+    let (first, known) = (snapshot.first, snapshot.knowledge.clone());
     let cycle = store.begin(&start).await?;
     let report = carry(channel, store, cycle, snapshot, trigger, depth, stop, progress).await;
     let report = Report { first, ..report };
     progress.send_replace(Progress { phase: Phase::Idle, ..Progress::default() });
+    let learnt = channel.target.learnt();
+    if learnt != known {
+        store.learn(cycle, &learnt).await?;
+    }
     store.finish(cycle, &summary(&report, trigger)).await?;
     Ok(report)
 }

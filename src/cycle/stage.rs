@@ -129,7 +129,7 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
 fn name_after(change: &Change) -> Option<&str> {
     match &change.action {
         Action::Create(resource) => resource.name(),
-        Action::Adopt { .. } | Action::Update { .. } => match rename(change)? {
+        Action::Adopt { .. } | Action::Relink { .. } | Action::Update { .. } => match rename(change)? {
             (_, Some(Value::Text(name))) => Some(name),
             _ => None,
         },
@@ -146,10 +146,12 @@ fn name_before(change: &Change) -> Option<&str> {
 }
 
 fn rename(change: &Change) -> Option<(Option<&Value>, Option<&Value>)> {
-    let (Action::Update { edits, .. } | Action::Adopt { edits, .. }) = &change.action else { return None };
+    let (Action::Update { edits, .. } | Action::Adopt { edits, .. } | Action::Relink { edits, .. }) = &change.action else {
+        return None;
+    };
     let name = change.resource_type.name_path();
     edits.iter().find_map(|edit| match edit {
         Edit::Attribute { path, before, after } if *path == name => Some((before.as_ref(), after.as_ref())),
-        Edit::Attribute { .. } | Edit::Members { .. } => None,
+        Edit::Attribute { .. } | Edit::Members { .. } | Edit::Foreign { .. } => None,
     })
 }

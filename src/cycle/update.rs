@@ -92,7 +92,7 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
         for edit in edits {
             match edit {
                 Edit::Attribute { after: Some(Value::Reference(ref id)), .. } if !linked(id) => sendable.late.push(edit),
-                edit @ Edit::Attribute { .. } => sendable.now.push(edit),
+                edit @ (Edit::Attribute { .. } | Edit::Foreign { .. }) => sendable.now.push(edit),
                 Edit::Members { add, remove } => {
                     let add: BTreeSet<EntryId> = add.into_iter().filter(|id| linked(id)).collect();
                     let (remove, gone): (BTreeSet<EntryId>, BTreeSet<EntryId>) = remove.into_iter().partition(|id| linked(id));
@@ -166,5 +166,6 @@ fn mentioned(edit: &Edit) -> Vec<&EntryId> {
     match edit {
         Edit::Attribute { after, .. } => after.iter().filter_map(Value::reference).collect(),
         Edit::Members { add, remove } => add.iter().chain(remove).collect(),
+        Edit::Foreign { .. } => Vec::new(),
     }
 }

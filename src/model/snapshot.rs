@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::{DnKey, EntryId, Link, Resource};
+use super::{DnKey, EntryId, Knowledge, Link, Resource};
 
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident) => {
@@ -70,6 +71,15 @@ pub struct WindowTally {
     pub linked_then: Option<LinkedCounts>,
 }
 
+/// A link that nobody claims any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leaver {
+    /// The channel whose claim ended last.
+    pub channel: ChannelName,
+    /// How long ago, when the snapshot was loaded.
+    pub ago: Duration,
+}
+
 /// Everything remembered of one target, as seen by one channel.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Snapshot {
@@ -77,10 +87,14 @@ pub struct Snapshot {
     pub links: BTreeMap<EntryId, Link>,
     /// Which channels claim an entry. A link without claims is a leaver's: kept so that a return finds it.
     pub claims: BTreeMap<EntryId, BTreeSet<ChannelName>>,
+    /// Links without claims, and since when.
+    pub leavers: BTreeMap<EntryId, Leaver>,
     /// Creates that were sent and never answered, with what was sent: looked up, never repeated blindly.
     pub unanswered_creates: BTreeMap<EntryId, Resource>,
     /// Which entry each of the channel's scope groups was when it was first read, by the DN of the configuration.
     pub scope_groups: BTreeMap<DnKey, EntryId>,
+    /// What was found out about the target.
+    pub knowledge: Knowledge,
     /// The guard's window.
     pub tally: WindowTally,
     /// True if this channel never finished a cycle at this target.

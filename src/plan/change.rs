@@ -25,6 +25,11 @@ pub enum Edit {
         /// To remove.
         remove: BTreeSet<EntryId>,
     },
+    /// Members that are nobody of ours are removed.
+    Foreign {
+        /// To remove.
+        remove: BTreeSet<ResourceId>,
+    },
 }
 
 /// What is done for one entry.
@@ -38,6 +43,15 @@ pub enum Action {
         resource_id: ResourceId,
         /// What it was found to hold of what we manage.
         found: Resource,
+        /// What is changed about it.
+        edits: Vec<Edit>,
+    },
+    /// The link of an entry that is gone becomes this entry's, and the resource is edited where it differs.
+    Relink {
+        /// The resource.
+        resource_id: ResourceId,
+        /// The entry that it was linked to.
+        from: EntryId,
         /// What is changed about it.
         edits: Vec<Edit>,
     },
@@ -70,6 +84,7 @@ impl Action {
         match self {
             Self::Create(_) => "create",
             Self::Adopt { .. } => "adopt",
+            Self::Relink { .. } => "relink",
             Self::Update { .. } => "update",
             Self::Delete { .. } => "delete",
             Self::Claim { .. } => "claim",
@@ -108,6 +123,12 @@ pub enum Reason {
     SharedLink,
     /// Another channel still claims the entry.
     StillClaimed,
+    /// The entry that had the resource is gone, and this one has its name.
+    Recreated(EntryId),
+    /// Names are exchanged in a ring: this resource gives its name up first.
+    Parked,
+    /// Deactivated this long ago, and to be deleted now.
+    GraceOver,
 }
 
 /// What happens to the channel's claim when the change is done.
@@ -214,6 +235,8 @@ pub struct Counts {
     pub create: u64,
     /// Resources adopted.
     pub adopt: u64,
+    /// Links handed on to another entry.
+    pub relink: u64,
     /// Resources edited.
     pub update: u64,
     /// Resources deleted.

@@ -237,6 +237,7 @@ impl<'a> Known<'a> {
                 }
                 Edit::Attribute { .. } => {}
                 Edit::Members { remove, .. } => tally.memberships += remove.len() as u64,
+                Edit::Foreign { remove } => tally.memberships += remove.len() as u64,
             }
         }
         tally
@@ -268,7 +269,7 @@ impl<'a> Known<'a> {
         }
         let delete = || Action::Delete { resource_id: link.resource_id.clone() };
         match (link.acknowledged.resource_type, self.rules.user_removal, self.rules.group_removal) {
-            (ResourceType::User, UserRemoval::Deactivate, _) => match switch_off(link) {
+            (ResourceType::User, UserRemoval::Deactivate | UserRemoval::DeactivateThenDelete(_), _) => match switch_off(link) {
                 None => change(Action::Release, reason, Tally::default()),
                 Some(edit) => {
                     let tally = self.tally(link, std::slice::from_ref(&edit), false);
@@ -279,7 +280,7 @@ impl<'a> Known<'a> {
                 change(delete(), reason, Tally { users_absent: 1, ..Tally::default() })
             }
             (ResourceType::Group, _, GroupRemoval::Delete) => change(delete(), reason, Tally { groups: 1, ..Tally::default() }),
-            (ResourceType::User, UserRemoval::Keep, _) | (ResourceType::Group, _, GroupRemoval::Keep) => {
+            (ResourceType::User, UserRemoval::Keep, _) | (ResourceType::Group, _, GroupRemoval::Keep | GroupRemoval::Empty) => {
                 change(Action::Forget, reason, Tally::default())
             }
         }

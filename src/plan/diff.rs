@@ -40,10 +40,15 @@ pub fn without_losses(mut edits: Vec<Edit>) -> Vec<Edit> {
     for edit in &mut edits {
         match edit {
             Edit::Members { remove, .. } => remove.clear(),
+            Edit::Foreign { remove } => remove.clear(),
             Edit::Attribute { .. } => {}
         }
     }
-    edits.retain(|edit| !matches!(edit, Edit::Members { add, remove } if add.is_empty() && remove.is_empty()));
+    edits.retain(|edit| match edit {
+        Edit::Members { add, remove } => !add.is_empty() || !remove.is_empty(),
+        Edit::Foreign { remove } => !remove.is_empty(),
+        Edit::Attribute { .. } => true,
+    });
     edits
 }
 
@@ -81,6 +86,7 @@ pub fn apply(resource: &mut Resource, edits: &[Edit]) {
                 resource.members.retain(|id| !remove.contains(id));
                 resource.members.extend(add.iter().cloned());
             }
+            Edit::Foreign { .. } => {}
         }
     }
 }

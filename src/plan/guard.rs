@@ -182,13 +182,13 @@ fn remember_who_stays_a_member(judged: &mut Judged) {
         .stopped
         .iter()
         .filter_map(|change| match &change.action {
-            Action::Update { edits, .. } | Action::Adopt { edits, .. } => Some(edits),
+            Action::Update { edits, .. } | Action::Adopt { edits, .. } | Action::Relink { edits, .. } => Some(edits),
             Action::Create(_) | Action::Delete { .. } | Action::Claim { .. } | Action::Release | Action::Forget => None,
         })
         .flatten()
         .filter_map(|edit| match edit {
             Edit::Members { remove, .. } => Some(remove.iter().cloned()),
-            Edit::Attribute { .. } => None,
+            Edit::Attribute { .. } | Edit::Foreign { .. } => None,
         })
         .flatten()
         .collect();
@@ -283,7 +283,12 @@ fn split(change: Change, kind: GuardKind, removed_users: &BTreeSet<EntryId>) -> 
     let (resource_id, edits, adopted) = match &change.action {
         Action::Update { resource_id, edits } => (resource_id.clone(), edits.clone(), None),
         Action::Adopt { resource_id, found, edits } => (resource_id.clone(), edits.clone(), Some(found.clone())),
-        Action::Create(_) | Action::Delete { .. } | Action::Claim { .. } | Action::Release | Action::Forget => {
+        Action::Create(_)
+        | Action::Relink { .. }
+        | Action::Delete { .. }
+        | Action::Claim { .. }
+        | Action::Release
+        | Action::Forget => {
             return (None, change);
         }
     };
@@ -336,7 +341,10 @@ fn keep_members_of_users_who_stay(judged: &mut Judged, off: &BTreeSet<EntryId>) 
     judged.removed_users = judged.changes.iter().filter(is_removal).map(|change| change.entry_id.clone()).collect();
     let removed = &judged.removed_users;
     for change in &mut judged.changes {
-        let (Action::Update { edits, .. } | Action::Adopt { edits, .. }) = &mut change.action else { continue };
+        let (Action::Update { edits, .. } | Action::Adopt { edits, .. } | Action::Relink { edits, .. }) = &mut change.action
+        else {
+            continue;
+        };
         change.tally.memberships = 0;
         for edit in edits.iter_mut() {
             let Edit::Members { remove, .. } = edit else { continue };

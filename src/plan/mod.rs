@@ -25,7 +25,10 @@ pub use guard::{GuardKind, GuardSettings, Limit, Tripped, Verdict};
 pub use matching::{Lookup, Situation, answers, entry_of, holders, lookups, situation};
 pub use planning::{linked, plan, unlinked};
 pub use requests::{requests, tally_of};
-pub use rules::{Existing, GroupRemoval, GroupRules, GroupScope, MappingChoice, Nesting, Rules, UserRemoval, UserRules};
+pub use rules::{
+    Existing, GroupRemoval, GroupRules, GroupScope, MappingChoice, Members, Nesting, Recreated, Rules, SameName, UserRemoval,
+    UserRules,
+};
 pub use scope::Scope;
 
 #[cfg(test)]

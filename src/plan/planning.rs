@@ -130,7 +130,7 @@ fn others(known: &Known<'_>) -> Vec<(EntryId, ResourceType, String)> {
 fn renames(change: &Change) -> bool {
     let name = change.resource_type.name_path();
     match &change.action {
-        Action::Update { edits, .. } | Action::Adopt { edits, .. } => {
+        Action::Update { edits, .. } | Action::Adopt { edits, .. } | Action::Relink { edits, .. } => {
             edits.iter().any(|edit| matches!(edit, Edit::Attribute { path, .. } if *path == name))
         }
         Action::Create(_) | Action::Delete { .. } | Action::Claim { .. } | Action::Release | Action::Forget => false,
@@ -166,7 +166,7 @@ fn hold_names(
 fn without_name(known: &Known<'_>, judged: &Judged, change: Change) -> Option<Change> {
     let name = change.resource_type.name_path();
     match change.action.clone() {
-        Action::Create(_) | Action::Adopt { .. } => None,
+        Action::Create(_) | Action::Adopt { .. } | Action::Relink { .. } => None,
         Action::Update { resource_id, mut edits } => {
             edits.retain(|edit| !matches!(edit, Edit::Attribute { path, .. } if *path == name));
             let mut tally = change.tally;
@@ -226,6 +226,7 @@ fn count_changes(changes: &[Change], counts: &mut Counts) {
         match &change.action {
             Action::Create(_) => counts.create += 1,
             Action::Adopt { .. } => counts.adopt += 1,
+            Action::Relink { .. } => counts.relink += 1,
             Action::Update { edits, .. } => {
                 counts.update += 1;
                 counts.deactivate += u64::from(edits.iter().any(diff::deactivates));
@@ -253,10 +254,11 @@ fn mentioned(change: &Change) -> Vec<&EntryId> {
         Action::Create(resource) => {
             resource.members.iter().chain(resource.attributes.values().filter_map(Value::reference)).collect()
         }
-        Action::Update { edits, .. } | Action::Adopt { edits, .. } => edits
+        Action::Update { edits, .. } | Action::Adopt { edits, .. } | Action::Relink { edits, .. } => edits
             .iter()
             .flat_map(|edit| match edit {
                 Edit::Members { add, remove } => add.iter().chain(remove).collect::<Vec<_>>(),
+                Edit::Foreign { .. } => Vec::new(),
                 Edit::Attribute { before, after, .. } => before.iter().chain(after).filter_map(Value::reference).collect(),
             })
             .collect(),

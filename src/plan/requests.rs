@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{EntryId, Resource};
+use crate::model::{EntryId, Resource, ResourceId};
 
 use super::{Action, Change, Edit, Tally};
 
@@ -13,12 +13,12 @@ pub fn requests(change: &Change, members_per_request: usize) -> Vec<Change> {
     match &change.action {
         Action::Create(resource) => vec![with(Action::Create(Resource { members: BTreeSet::new(), ..resource.clone() }))],
         Action::Delete { .. } => vec![change.clone()],
-        Action::Adopt { resource_id, edits, .. } | Action::Update { resource_id, edits } => {
-            cut(edits, members_per_request.max(1))
-                .into_iter()
-                .map(|edits| with(Action::Update { resource_id: resource_id.clone(), edits }))
-                .collect()
-        }
+        Action::Adopt { resource_id, edits, .. }
+        | Action::Relink { resource_id, edits, .. }
+        | Action::Update { resource_id, edits } => cut(edits, members_per_request.max(1))
+            .into_iter()
+            .map(|edits| with(Action::Update { resource_id: resource_id.clone(), edits }))
+            .collect(),
         Action::Claim { .. } | Action::Release | Action::Forget => Vec::new(),
     }
 }
@@ -34,6 +34,10 @@ fn cut(edits: &[Edit], chunk: usize) -> Vec<Vec<Edit>> {
     for edit in edits {
         match edit {
             Edit::Attribute { .. } => {}
+            Edit::Foreign { remove } => {
+                let all: Vec<ResourceId> = remove.iter().cloned().collect();
+                pieces.extend(all.chunks(chunk).map(|part| vec![Edit::Foreign { remove: part.iter().cloned().collect() }]));
+            }
             Edit::Members { add, remove } => {
                 pieces.extend(chunks(remove, chunk).map(|remove| vec![Edit::Members { add: BTreeSet::new(), remove }]));
                 pieces.extend(chunks(add, chunk).map(|add| vec![Edit::Members { add, remove: BTreeSet::new() }]));
@@ -57,6 +61,7 @@ pub fn tally_of(request: &Change, whole: &Tally, removed_users: &BTreeSet<EntryI
             Edit::Members { remove, .. } => {
                 share.memberships += remove.iter().filter(|id| !removed_users.contains(*id)).count() as u64;
             }
+            Edit::Foreign { remove } => share.memberships += remove.len() as u64,
             edit @ Edit::Attribute { .. } => {
                 if super::diff::deactivates(edit) {
                     share.users_absent = whole.users_absent;
@@ -74,7 +79,7 @@ pub fn tally_of(request: &Change, whole: &Tally, removed_users: &BTreeSet<EntryI
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{AttributePath, ResourceId, ResourceType, Value};
+    use crate::model::{AttributePath, ResourceType, Value};
     use crate::plan::{ClaimAfter, Reason};
 
     #[test]
@@ -105,6 +110,7 @@ mod tests {
                     .iter()
                     .map(|edit| match edit {
                         Edit::Attribute { path, .. } => path.to_string(),
+                        Edit::Foreign { remove } => format!("-{}", remove.len()),
                         Edit::Members { add, remove } => format!("+{}-{}", add.len(), remove.len()),
                     })
                     .collect::<Vec<_>>()

@@ -1,5 +1,7 @@
 //! What the admin decided about one channel, as far as planning needs it.
 
+use std::time::Duration;
+
 use crate::mapping::Mapping;
 use crate::model::{AttributeName, ChannelName, Dn, Selection, Vendor};
 
@@ -10,6 +12,8 @@ use super::GuardSettings;
 pub enum UserRemoval {
     /// `active: false`; the link is kept so that a return finds it.
     Deactivate,
+    /// The same, and deleted when this long has passed since.
+    DeactivateThenDelete(Duration),
     /// The resource is deleted.
     Delete,
     /// The resource is left as it is; the link is forgotten.
@@ -21,8 +25,42 @@ pub enum UserRemoval {
 pub enum GroupRemoval {
     /// The resource is deleted.
     Delete,
+    /// The members that we put there are removed; the resource and its link stay, so that a return finds it.
+    Empty,
     /// The resource is left as it is; the link is forgotten.
     Keep,
+}
+
+/// Whose members of a group we remove.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Members {
+    /// Those that we added, and those whose resources are linked to our entries; others are reported.
+    #[default]
+    Managed,
+    /// Nobody's.
+    AddOnly,
+    /// Everybody's who is not a member in the directory.
+    Exact,
+}
+
+/// Groups in scope that want one displayName.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum SameName {
+    /// The linked one keeps it; others are held.
+    #[default]
+    Hold,
+    /// They feed one group of the target: its members are those of all of them.
+    Merge,
+}
+
+/// A group that vanishes while another one with its name appears.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Recreated {
+    /// The resource is linked to the new entry.
+    #[default]
+    Relink,
+    /// Both are held.
+    Hold,
 }
 
 /// What is done with a matching resource that is already there.
@@ -76,6 +114,12 @@ pub struct GroupRules {
     pub name: AttributeName,
     /// Nested groups at the target.
     pub nesting: Nesting,
+    /// Whose members are removed.
+    pub members: Members,
+    /// Groups of one name.
+    pub same_name: SameName,
+    /// Groups made anew.
+    pub recreated: Recreated,
 }
 
 /// Mapping rules for each kind of directory, chosen when the directory is known.
@@ -127,6 +171,8 @@ pub struct Rules {
     pub user_removal: UserRemoval,
     /// Groups that leave.
     pub group_removal: GroupRemoval,
+    /// Groups that leave and were there before us: deleted too if `group_removal` says so, else emptied.
+    pub delete_adopted_groups: bool,
     /// Guard.
     pub guard: GuardSettings,
 }

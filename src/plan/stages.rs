@@ -38,6 +38,7 @@ fn references(change: &Change) -> impl Iterator<Item = &EntryId> {
     let attributes = match &change.action {
         Action::Create(resource) => Some(&resource.attributes),
         Action::Adopt { .. }
+        | Action::Relink { .. }
         | Action::Update { .. }
         | Action::Delete { .. }
         | Action::Claim { .. }
@@ -56,7 +57,7 @@ fn gaining(changes: &[Change]) -> BTreeSet<EntryId> {
     for change in changes {
         match &change.action {
             Action::Create(Resource { members, .. }) => gaining.extend(members.iter().cloned()),
-            Action::Update { edits, .. } | Action::Adopt { edits, .. } => {
+            Action::Update { edits, .. } | Action::Adopt { edits, .. } | Action::Relink { edits, .. } => {
                 for edit in edits {
                     if let Edit::Members { add, .. } = edit {
                         gaining.extend(add.iter().cloned());
@@ -73,8 +74,8 @@ fn gaining(changes: &[Change]) -> BTreeSet<EntryId> {
 fn pieces(change: Change, gaining: &BTreeSet<EntryId>, removed_users: &BTreeSet<EntryId>) -> Vec<(Stage, Change)> {
     let stage = match (&change.action, change.resource_type) {
         (Action::Adopt { edits, .. }, ResourceType::User) if edits.iter().any(diff::deactivates) => Stage::Revoke,
-        (Action::Create(_) | Action::Adopt { .. }, ResourceType::User) => Stage::Users,
-        (Action::Create(_) | Action::Adopt { .. }, ResourceType::Group) => Stage::Groups,
+        (Action::Create(_) | Action::Adopt { .. } | Action::Relink { .. }, ResourceType::User) => Stage::Users,
+        (Action::Create(_) | Action::Adopt { .. } | Action::Relink { .. }, ResourceType::Group) => Stage::Groups,
         (Action::Delete { .. }, ResourceType::User) => Stage::DeleteUsers,
         (Action::Delete { .. }, ResourceType::Group) => Stage::DeleteGroups,
         (Action::Claim { .. } | Action::Release | Action::Forget, _) => Stage::Claims,
@@ -100,6 +101,7 @@ fn update_pieces(change: Change, gaining: &BTreeSet<EntryId>, removed_users: &BT
                     }
                 }
             }
+            Edit::Foreign { .. } => parts.entry(Stage::Revoke).or_default().push(edit.clone()),
             Edit::Attribute { after, .. } => {
                 let stage = match (change.resource_type, after) {
                     (ResourceType::Group, _) => Stage::Groups,

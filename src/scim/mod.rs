@@ -3,6 +3,8 @@
 
 mod settings;
 
+mod rates;
+
 mod dialect;
 
 mod target;
@@ -43,8 +45,10 @@ mod probe;
 mod golden;
 
 pub use dialect::{
-    Booleans, ContentType, Dialect, DialectRow, FilterUse, Knobs, ManagerForm, MemberRemove, OpCase, Unset, preset, preset_names,
+    Booleans, ContentType, Dialect, DialectRow, Discovery, FilterUse, KNOBS, Knob, KnobError, Knobs, ManagerForm, MemberRemove,
+    OpCase, Pagination, PatchForm, PutMode, SaidBy, Unset, UpdateBy, knob, preset, preset_names,
 };
 pub use probe::Probe;
-pub use settings::{Auth, Rate, Retry, Settings};
+pub use rates::{Kind, Rates, Window};
+pub use settings::{Auth, Retry, Settings};
 pub use target::Provider;

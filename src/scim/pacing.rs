@@ -11,7 +11,7 @@ use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::Rate;
+use super::Rates;
 use crate::cycle::TargetError;
 
 /// A pause that is asked for is believed up to here, so that a nonsensical one ends some day.
@@ -40,11 +40,12 @@ impl Clock for TokioClock {
 
 impl Pacing {
     /// A rate that cannot be kept (zero, negative, not a number) is taken as one a second.
-    pub(super) fn new(rate: Rate, longest_pause: Duration) -> Self {
+    pub(super) fn new(rates: &Rates, longest_pause: Duration) -> Self {
         let clock = TokioClock { start: Instant::now() };
-        let burst = NonZeroU32::new(rate.burst).unwrap_or(NonZeroU32::MIN);
-        let quota =
-            Quota::with_period(interval(rate.per_second)).unwrap_or(Quota::per_second(NonZeroU32::MIN)).allow_burst(burst);
+        let burst = NonZeroU32::new(rates.burst).unwrap_or(NonZeroU32::MIN);
+        let per_second =
+            rates.all.iter().map(|window| window.requests / window.period.as_secs_f64()).fold(f64::INFINITY, f64::min);
+        let quota = Quota::with_period(interval(per_second)).unwrap_or(Quota::per_second(NonZeroU32::MIN)).allow_burst(burst);
         Self {
             bucket: RateLimiter::direct_with_clock(quota, clock.clone()),
             clock,
@@ -99,7 +100,7 @@ mod tests {
     use super::*;
 
     fn pacing(per_second: f64, burst: u32) -> Pacing {
-        Pacing::new(Rate { per_second, burst }, Duration::from_secs(1))
+        Pacing::new(&Rates::per_second(per_second, burst), Duration::from_secs(1))
     }
 
     #[tokio::test]

@@ -38,6 +38,7 @@ pub(super) fn body(speech: Speech<'_>, edits: &[Edit], found: Option<&Found>) ->
                 patch.add_members(add);
                 patch.remove_members(remove);
             }
+            Edit::Foreign { remove } => patch.remove_ids(remove.iter().map(|id| id.as_str().to_owned()).collect()),
         }
     }
     let operations = patch.operations;
@@ -140,6 +141,8 @@ impl Patch<'_> {
         }
         match self.speech.knobs.unset {
             Unset::Remove => self.operation("remove", &written(path), None),
+            Unset::Skip => {}
+            Unset::Null => self.operation("replace", &written(path), Some(Json::Null)),
             Unset::Empty => self.operation("replace", &written(path), Some(Json::from(""))),
         }
     }
@@ -154,6 +157,10 @@ impl Patch<'_> {
 
     fn remove_members(&mut self, remove: &BTreeSet<EntryId>) {
         let members = self.members(remove);
+        self.remove_ids(members);
+    }
+
+    fn remove_ids(&mut self, members: Vec<String>) {
         match self.speech.knobs.member_remove {
             MemberRemove::PathFilter => {
                 for id in members {
@@ -161,7 +168,7 @@ impl Patch<'_> {
                 }
             }
             MemberRemove::ValueArray if members.is_empty() => {}
-            MemberRemove::ValueArray => {
+            MemberRemove::ValueArray | MemberRemove::ReplaceAll => {
                 let value = members.iter().map(|id| json!({ "value": id })).collect();
                 self.operation("remove", "members", Some(Json::Array(value)));
             }

@@ -47,7 +47,7 @@ impl Provider {
             );
         }
         self.read_announcement(&mut warnings).await?;
-        Ok(Probe { users, groups, warnings, dialect: self.dialect.rows(self.rate) })
+        Ok(Probe { users, groups, warnings, dialect: self.dialect().rows() })
     }
 
     /// Looks for a name that nobody has.
@@ -56,8 +56,8 @@ impl Provider {
         let path = resource_type.name_path();
         let answer = self.transport.send(&Request::lookup(&Lookup { resource_type, path: path.clone(), value })).await?;
         let place = collection(resource_type);
-        let scans = match self.dialect.knobs.filter {
-            FilterUse::Equals => "look-ups will list everything, which is slow and costs rate",
+        let scans = match self.dialect().knobs.filter {
+            FilterUse::Equals | FilterUse::Search => "look-ups will list everything, which is slow and costs rate",
             FilterUse::Scan => "look-ups list everything, as configured",
         };
         match answer.status {

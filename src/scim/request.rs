@@ -67,7 +67,7 @@ impl Request {
             }
             Action::Update { resource_id, edits } => Self::edits(resource_type, resource_id, edits, dialect, references, None),
             Action::Delete { resource_id } => Ok(Some(Self::of(Method::Delete, resource_type, at(resource_type, resource_id)?))),
-            Action::Adopt { .. } | Action::Claim { .. } | Action::Release | Action::Forget => {
+            Action::Adopt { .. } | Action::Relink { .. } | Action::Claim { .. } | Action::Release | Action::Forget => {
                 Err(TargetError::Protocol("a step that sends nothing was given to be sent".to_owned()))
             }
         }

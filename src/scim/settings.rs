@@ -20,9 +20,7 @@ pub struct Settings {
     pub ca_file: Option<PathBuf>,
     /// Allows `http://` to other hosts than loopback.
     pub allow_cleartext: bool,
-    /// Requests a second, over all channels.
-    pub rate: Rate,
-    /// How this provider wants it said.
+    /// How this provider wants it said, and how often.
     pub dialect: Dialect,
     /// Time to a connection, TLS included.
     pub connect_timeout: Duration,
@@ -41,11 +39,10 @@ impl Settings {
             auth,
             ca_file: None,
             allow_cleartext: false,
-            rate: dialect.rate,
+            retry: Retry { tries: dialect.tries, longest_pause: dialect.longest_pause, ..Retry::default() },
             dialect,
             connect_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(60),
-            retry: Retry::default(),
         }
     }
 }
@@ -57,15 +54,6 @@ pub enum Auth {
     None,
     /// `Authorization: Bearer`.
     Bearer(Secret),
-}
-
-/// A token bucket.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Rate {
-    /// Requests a second in the long run; more than zero.
-    pub per_second: f64,
-    /// Requests that may go at once after a rest; at least one.
-    pub burst: u32,
 }
 
 /// How often and how long we wait. The waits have full jitter: each is drawn between zero and its bound.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use percent_encoding::percent_decode_str;
 
@@ -12,16 +12,16 @@ use super::members::{MemberEdits, settle};
 use super::request::Request;
 use super::transport::Transport;
 use super::turns::Turns;
-use super::{Dialect, FilterUse, Rate, Settings, listing};
+use super::{Dialect, FilterUse, SaidBy, Settings, listing};
 use crate::cycle::{Found, Lookup, Outcome, References, Target, TargetError};
-use crate::model::{AttributePath, Capabilities, Resource, ResourceId, ResourceType};
+use crate::model::{AttributePath, Capabilities, Fact, Knowledge, MembersRead, Resource, ResourceId, ResourceType, Witness};
 use crate::plan::{Action, Change, Edit, answers};
 
 /// One service provider. Shared by all channels that write to it: pace, pauses, credentials and what was learnt
 /// are the target's, not the channel's.
 pub struct Provider {
-    pub(super) dialect: Dialect,
-    pub(super) rate: Rate,
+    dialect: RwLock<Arc<Dialect>>,
+    facts: Mutex<Knowledge>,
     pub(super) transport: Transport,
     turns: Turns,
     collections: [AtomicBool; 2],
@@ -33,8 +33,8 @@ impl Provider {
     pub fn new(settings: Settings) -> Result<Self, TargetError> {
         Ok(Self {
             transport: Transport::new(&settings)?,
-            rate: settings.rate,
-            dialect: settings.dialect,
+            dialect: RwLock::new(Arc::new(settings.dialect)),
+            facts: Mutex::default(),
             turns: Turns::default(),
             collections: [AtomicBool::new(false), AtomicBool::new(false)],
             unfilterable: Mutex::new(BTreeSet::new()),
@@ -42,8 +42,26 @@ impl Provider {
     }
 
     /// The dialect in force.
-    pub fn dialect(&self) -> &Dialect {
-        &self.dialect
+    pub fn dialect(&self) -> Arc<Dialect> {
+        Arc::clone(&self.dialect.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// From now on a knob stands so, unless the configuration says otherwise. True if it does now.
+    pub(super) fn learn(&self, knob: &str, value: &str, witness: Witness) -> bool {
+        let fact = Fact { value: value.to_owned(), witness };
+        let by = match witness {
+            Witness::Announced => SaidBy::Announced,
+            Witness::Learnt => SaidBy::Learnt,
+        };
+        let mut dialect = self.dialect.write().unwrap_or_else(PoisonError::into_inner);
+        let mut changed = Dialect::clone(&dialect);
+        if changed.set(knob, value, by) != Ok(true) {
+            return false;
+        }
+        *dialect = Arc::new(changed);
+        drop(dialect);
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner).insert(knob.to_owned(), fact);
+        true
     }
 
     /// One resource by id.
@@ -53,7 +71,11 @@ impl Provider {
             404 | 410 => Ok(None),
             _ if !answer.is_success() => Err(answer.rejected()),
             _ => {
-                let members = if self.dialect.capabilities.members_readable { MembersIn::Answer } else { MembersIn::Nowhere };
+                let members = if self.dialect().capabilities.members_read == MembersRead::Group {
+                    MembersIn::Answer
+                } else {
+                    MembersIn::Nowhere
+                };
                 let found = found(resource_type, &answer.json()?, members)
                     .ok_or_else(|| TargetError::Protocol("a resource was answered without its id".to_owned()))?;
                 if found.resource_id.as_str().eq_ignore_ascii_case(id.as_str()) {
@@ -76,7 +98,7 @@ impl Provider {
         references: &References,
         found: Option<&Found>,
     ) -> Result<Option<Answer>, TargetError> {
-        match Request::edits(resource_type, id, edits, &self.dialect, references, found)? {
+        match Request::edits(resource_type, id, edits, &self.dialect(), references, found)? {
             None => Ok(None),
             Some(request) => self.transport.send(&request).await.map(Some),
         }
@@ -194,8 +216,18 @@ impl Provider {
 }
 
 impl Target for Provider {
-    fn capabilities(&self) -> &Capabilities {
-        &self.dialect.capabilities
+    fn capabilities(&self) -> Arc<Capabilities> {
+        Arc::new(self.dialect().capabilities.clone())
+    }
+
+    fn recall(&self, knowledge: &Knowledge) {
+        for (knob, fact) in knowledge {
+            self.learn(knob, &fact.value, fact.witness);
+        }
+    }
+
+    fn learnt(&self) -> Knowledge {
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     async fn population(&self, resource_type: ResourceType) -> Result<Option<u64>, TargetError> {
@@ -207,7 +239,7 @@ impl Target for Provider {
     async fn find(&self, lookup: &Lookup) -> Result<Vec<Found>, TargetError> {
         let key = (lookup.resource_type, lookup.path.clone());
         let learnt = self.unfilterable.lock().unwrap_or_else(PoisonError::into_inner).contains(&key);
-        if learnt || self.dialect.knobs.filter == FilterUse::Scan {
+        if learnt || self.dialect().knobs.filter == FilterUse::Scan {
             return self.scan(lookup).await;
         }
         let request = Request::lookup(lookup);
@@ -251,13 +283,13 @@ impl Target for Provider {
     }
 
     async fn list(&self, resource_type: ResourceType) -> Result<Vec<Found>, TargetError> {
-        let all = listing::list(&self.transport, resource_type, self.dialect.capabilities.page_size.max(1)).await?;
+        let all = listing::list(&self.transport, resource_type, self.dialect().capabilities.page_size.max(1)).await?;
         self.works(resource_type);
         Ok(all)
     }
 
     async fn apply(&self, change: &Change, references: &References) -> Result<Outcome, TargetError> {
-        let request = Request::change(change, &self.dialect, references)?;
+        let request = Request::change(change, &self.dialect(), references)?;
         match (&change.action, request) {
             (Action::Create(resource), Some(request)) => self.create(&request, resource).await,
             (Action::Update { resource_id, edits }, _) => self.update(change, resource_id, edits, references).await,
@@ -266,6 +298,7 @@ impl Target for Provider {
                 Action::Create(_)
                 | Action::Delete { .. }
                 | Action::Adopt { .. }
+                | Action::Relink { .. }
                 | Action::Claim { .. }
                 | Action::Release
                 | Action::Forget,

@@ -61,7 +61,7 @@ impl Transport {
             content_type: settings.dialect.knobs.content_type,
             retry: settings.retry,
             credentials: Credentials::new(settings.auth.clone()),
-            pacing: Pacing::new(settings.rate, settings.retry.longest_pause),
+            pacing: Pacing::new(&settings.dialect.rates, settings.retry.longest_pause),
             health: Health::new(settings.retry.max),
             looking: tokio::sync::Mutex::new(()),
             proven: AtomicBool::new(false),

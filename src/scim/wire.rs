@@ -32,7 +32,9 @@ impl Speech<'_> {
         };
         match self.knobs.manager {
             ManagerForm::Object if is_manager(path) => Some(json!({ "value": text })),
-            ManagerForm::Object | ManagerForm::Text => Some(Json::from(text)),
+            ManagerForm::ManagerId if is_manager(path) => Some(json!({ "managerId": text })),
+            ManagerForm::Off if is_manager(path) => None,
+            ManagerForm::Object | ManagerForm::Text | ManagerForm::ManagerId | ManagerForm::Off => Some(Json::from(text)),
         }
     }
 

@@ -47,6 +47,9 @@ pub(super) fn action_text(action: &Action) -> String {
         Action::Adopt { resource_id, found, edits } => {
             object([("resource_id", resource_id.as_str().into()), ("found", resource_json(found)), ("edits", edits_json(edits))])
         }
+        Action::Relink { resource_id, from, edits } => {
+            object([("resource_id", resource_id.as_str().into()), ("from", from.as_str().into()), ("edits", edits_json(edits))])
+        }
         Action::Update { resource_id, edits } => {
             object([("resource_id", resource_id.as_str().into()), ("edits", edits_json(edits))])
         }
@@ -67,6 +70,11 @@ pub(super) fn action(text: &str) -> Result<Action, Fault> {
         "adopt" => Ok(Action::Adopt {
             resource_id: read_resource_id(&mut map)?,
             found: read_resource(take(&mut map, "found")?, paths)?,
+            edits: read_edits(&mut map, paths)?,
+        }),
+        "relink" => Ok(Action::Relink {
+            resource_id: read_resource_id(&mut map)?,
+            from: EntryId::new(&take_text(&mut map, "from")?),
             edits: read_edits(&mut map, paths)?,
         }),
         "update" => Ok(Action::Update { resource_id: read_resource_id(&mut map)?, edits: read_edits(&mut map, paths)? }),
@@ -118,6 +126,7 @@ fn edit_json(edit: &Edit) -> Json {
             "after": after.as_ref().map(value_json),
         }),
         Edit::Members { add, remove } => json!({ "add": members_json(add), "remove": members_json(remove) }),
+        Edit::Foreign { remove } => json!({ "foreign": remove.iter().map(ResourceId::as_str).collect::<Json>() }),
     }
 }
 
@@ -192,6 +201,10 @@ fn read_edits(map: &mut Map<String, Json>, paths: &mut Paths) -> Result<Vec<Edit
 
 fn read_edit(json: Json, paths: &mut Paths) -> Result<Edit, Fault> {
     let Json::Object(mut map) = json else { return unreadable("an edit") };
+    if map.contains_key("foreign") {
+        let ids = read_members(&mut map, "foreign")?;
+        return Ok(Edit::Foreign { remove: ids.iter().map(|id| ResourceId::new(id.as_str())).collect() });
+    }
     if !map.contains_key("path") {
         return Ok(Edit::Members { add: read_members(&mut map, "add")?, remove: read_members(&mut map, "remove")? });
     }
@@ -244,7 +257,9 @@ mod tests {
         let attribute = (path(), side(), side()).prop_map(|(path, before, after)| Edit::Attribute { path, before, after });
         let ids = || btree_set(entry_id(), 0..4);
         let members = (ids(), ids()).prop_map(|(add, remove)| Edit::Members { add, remove });
-        vec(prop_oneof![attribute, members], 0..5)
+        let foreign = btree_set(text(), 0..4);
+        let foreign = foreign.prop_map(|ids| Edit::Foreign { remove: ids.iter().map(|id| ResourceId::new(id)).collect() });
+        vec(prop_oneof![attribute, members, foreign], 0..5)
     }
 
     fn actions() -> impl Strategy<Value = Action> {
@@ -252,6 +267,7 @@ mod tests {
         prop_oneof![
             resource().prop_map(Action::Create),
             (id(), resource(), edits()).prop_map(|(resource_id, found, edits)| Action::Adopt { resource_id, found, edits }),
+            (id(), entry_id(), edits()).prop_map(|(resource_id, from, edits)| Action::Relink { resource_id, from, edits }),
             (id(), edits()).prop_map(|(resource_id, edits)| Action::Update { resource_id, edits }),
             id().prop_map(|resource_id| Action::Delete { resource_id }),
             id().prop_map(|resource_id| Action::Claim { resource_id }),

@@ -12,7 +12,7 @@ fn rest(edit: &Edit, later: &[Edit]) -> Option<Edit> {
         Edit::Attribute { path, .. } => {
             let covered = later.iter().any(|other| match other {
                 Edit::Attribute { path: other, .. } => other == path,
-                Edit::Members { .. } => false,
+                Edit::Members { .. } | Edit::Foreign { .. } => false,
             });
             (!covered).then(|| edit.clone())
         }
@@ -20,7 +20,7 @@ fn rest(edit: &Edit, later: &[Edit]) -> Option<Edit> {
             let (mut add, mut remove) = (add.clone(), remove.clone());
             for other in later {
                 match other {
-                    Edit::Attribute { .. } => {}
+                    Edit::Attribute { .. } | Edit::Foreign { .. } => {}
                     Edit::Members { add: added, remove: removed } => {
                         add.retain(|member| !added.contains(member) && !removed.contains(member));
                         remove.retain(|member| !added.contains(member) && !removed.contains(member));
@@ -29,6 +29,8 @@ fn rest(edit: &Edit, later: &[Edit]) -> Option<Edit> {
             }
             (!add.is_empty() || !remove.is_empty()).then_some(Edit::Members { add, remove })
         }
+        // What is nobody's of ours is not remembered: a full comparison finds it again.
+        Edit::Foreign { .. } => None,
     }
 }
 

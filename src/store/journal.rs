@@ -44,9 +44,12 @@ pub(super) fn intend(connection: &Connection, cycle: &CycleRow, intent: &Intent,
 pub(super) fn close(connection: &Connection, cycle: &CycleRow, record: &Record, now: i64) -> Result<(), Fault> {
     let (result, detail) = match &record.result {
         Recorded::Refused(detail) => ("refused", Some(detail.as_str())),
-        Recorded::Linked { .. } | Recorded::Edited { .. } | Recorded::Corrected(_) | Recorded::Gone | Recorded::Unchanged => {
-            ("done", None)
-        }
+        Recorded::Linked { .. }
+        | Recorded::Relinked { .. }
+        | Recorded::Edited { .. }
+        | Recorded::Corrected(_)
+        | Recorded::Gone
+        | Recorded::Unchanged => ("done", None),
     };
     let Some(intent) = record.intent else { return note(connection, cycle, record, result, detail, now) };
     let closed = connection
@@ -74,7 +77,7 @@ fn note(
     now: i64,
 ) -> Result<(), Fault> {
     let action = match (&record.result, record.claim) {
-        (Recorded::Linked { .. }, _) => "adopt",
+        (Recorded::Linked { .. } | Recorded::Relinked { .. }, _) => "adopt",
         (Recorded::Edited { .. }, _) => "update",
         (Recorded::Corrected(_), _) => "correct",
         (Recorded::Gone, _) => "gone",
@@ -147,7 +150,9 @@ pub(super) fn settle(
 fn unsettled(body: Option<&str>, settles: &Settles<'_>) -> Result<Option<Action>, Fault> {
     let (Some(body), Settles::Edits(later)) = (body, settles) else { return Ok(None) };
     match codec::action(body)? {
-        Action::Update { resource_id, edits } | Action::Adopt { resource_id, edits, .. } => {
+        Action::Update { resource_id, edits }
+        | Action::Adopt { resource_id, edits, .. }
+        | Action::Relink { resource_id, edits, .. } => {
             let edits = not_covered(&edits, later);
             Ok((!edits.is_empty()).then_some(Action::Update { resource_id, edits }))
         }

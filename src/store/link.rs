@@ -80,12 +80,24 @@ pub(super) fn edit(
                 add_members(connection, row, add.iter())?;
                 remove_members(connection, row, remove.iter())?;
             }
+            Edit::Foreign { .. } => {}
         }
     }
     connection
         .prepare_cached("UPDATE link SET resource_id = ?2, attributes = ?3, changed_at = ?4 WHERE id = ?1")?
         .execute(params![row.0, resource_id.as_str(), codec::attributes_text(&resource.attributes), now])
         .map_err(|error| taken(connection, target, entry_id, resource.resource_type, resource_id, error))?;
+    Ok(())
+}
+
+/// Hands a link on to another entry.
+pub(super) fn relink(connection: &Connection, target: &str, from: &EntryId, to: &EntryId, now: i64) -> Result<(), Fault> {
+    let row = required(connection, target, from)?;
+    connection.prepare_cached("UPDATE link SET entry_id = ?2, changed_at = ?3 WHERE id = ?1")?.execute(params![
+        row.0,
+        to.as_str(),
+        now
+    ])?;
     Ok(())
 }
 
@@ -148,13 +160,22 @@ pub(super) fn claim(connection: &Connection, target: &str, entry_id: &EntryId, c
     connection
         .prepare_cached("INSERT INTO claim (link_id, channel, since) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?
         .execute(params![row.0, channel, now])?;
+    connection
+        .prepare_cached("UPDATE link SET left_at = NULL, left_channel = NULL WHERE id = ?1 AND left_at IS NOT NULL")?
+        .execute([row.0])?;
     Ok(())
 }
 
 /// The channel's claim ends. The link stays, also without claims.
-pub(super) fn give_up(connection: &Connection, target: &str, entry_id: &EntryId, channel: &str) -> Result<(), Fault> {
+pub(super) fn give_up(connection: &Connection, target: &str, entry_id: &EntryId, channel: &str, now: i64) -> Result<(), Fault> {
     if let Some(row) = find(connection, target, entry_id)? {
         connection.prepare_cached("DELETE FROM claim WHERE link_id = ?1 AND channel = ?2")?.execute(params![row.0, channel])?;
+        connection
+            .prepare_cached(
+                "UPDATE link SET left_at = ?3, left_channel = ?2 WHERE id = ?1 AND left_at IS NULL
+                 AND NOT EXISTS (SELECT 1 FROM claim WHERE claim.link_id = link.id)",
+            )?
+            .execute(params![row.0, channel, now])?;
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ mod fault;
 mod guard;
 mod history;
 mod journal;
+mod knowledge;
 mod link;
 mod lock;
 mod open;

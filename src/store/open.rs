@@ -12,7 +12,7 @@ use crate::cycle::StoreError;
 use super::fault::{Fault, unusable};
 
 /// Every schema in order; the number in `user_version` is how many of them were applied.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/001_first.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("migrations/001_first.sql"), include_str!("migrations/002_knowledge.sql")];
 
 /// Marks the file as ours (`l2sc`).
 const APPLICATION_ID: i64 = 0x6C32_7363;

@@ -22,6 +22,10 @@ pub(super) fn record(connection: &Connection, cycle: &CycleRow, record: &Record,
             link::edit(connection, target, entry_id, resource_id, edits, now)?;
             Some(Settles::Edits(edits))
         }
+        Recorded::Relinked { from } => {
+            link::relink(connection, target, from, entry_id, now)?;
+            None
+        }
         Recorded::Corrected(resource) => {
             link::correct(connection, target, entry_id, resource, now)?;
             Some(Settles::Everything)
@@ -51,8 +55,13 @@ fn claim(connection: &Connection, cycle: &CycleRow, record: &Record, now: i64) -
     match (&record.result, record.claim) {
         (Recorded::Refused(_) | Recorded::Gone, _) | (_, None) => Ok(()),
         (_, Some(true)) => link::claim(connection, target, entry_id, &cycle.channel, now),
-        (Recorded::Linked { .. } | Recorded::Edited { .. } | Recorded::Corrected(_) | Recorded::Unchanged, Some(false)) => {
-            link::give_up(connection, target, entry_id, &cycle.channel)
-        }
+        (
+            Recorded::Linked { .. }
+            | Recorded::Relinked { .. }
+            | Recorded::Edited { .. }
+            | Recorded::Corrected(_)
+            | Recorded::Unchanged,
+            Some(false),
+        ) => link::give_up(connection, target, entry_id, &cycle.channel, now),
     }
 }

@@ -7,14 +7,15 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, Row, params};
 
 use crate::model::{
-    ChannelName, DnKey, EntryId, Link, LinkedCounts, Origin, Resource, ResourceId, ResourceType, Snapshot, TargetName, Uncertain,
+    ChannelName, DnKey, EntryId, Leaver, Link, LinkedCounts, Origin, Resource, ResourceId, ResourceType, Snapshot, TargetName,
+    Uncertain,
 };
 use crate::plan::{Action, Edit};
 
 use super::codec::{self, Paths};
 use super::fault::Fault;
-use super::guard;
 use super::words::Word;
+use super::{guard, knowledge};
 
 /// Loads a snapshot. The caller's transaction makes it consistent.
 pub(super) fn load(
@@ -29,8 +30,10 @@ pub(super) fn load(
     let mut snapshot = Snapshot {
         links: links(connection, target)?,
         claims: claims(connection, target)?,
+        leavers: leavers(connection, target, now)?,
         unanswered_creates: BTreeMap::new(),
         scope_groups: scope_groups(connection, channel)?,
+        knowledge: knowledge::read(connection, target.as_str())?,
         tally: guard::tally(connection, target.as_str(), channel.as_str(), since)?,
         first: is_first(connection, target, channel)?,
     };
@@ -123,6 +126,19 @@ fn claims(connection: &Connection, target: &TargetName) -> Result<BTreeMap<Entry
     Ok(claims)
 }
 
+/// Links without claims.
+fn leavers(connection: &Connection, target: &TargetName, now: Timestamp) -> Result<BTreeMap<EntryId, Leaver>, Fault> {
+    let mut statement = connection
+        .prepare_cached("SELECT entry_id, left_channel, left_at FROM link WHERE target = ?1 AND left_at IS NOT NULL")?;
+    let rows = statement.query_map([target.as_str()], |row| {
+        let milliseconds = now.as_millisecond().saturating_sub(row.get::<_, i64>(2)?);
+        let ago = Duration::from_millis(u64::try_from(milliseconds).unwrap_or_default());
+        let channel = ChannelName::new(row.get_ref(1)?.as_str()?);
+        Ok((EntryId::new(row.get_ref(0)?.as_str()?), Leaver { channel, ago }))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// What requests without an answer leave open. An open delete leaves nothing open: it is sent again,
 /// and a resource that is not there any more counts as deleted. A create is followed up by the channel that sent it.
 fn unanswered(connection: &Connection, target: &TargetName, channel: &ChannelName, snapshot: &mut Snapshot) -> Result<(), Fault> {
@@ -139,8 +155,10 @@ fn unanswered(connection: &Connection, target: &TargetName, channel: &ChannelNam
                     snapshot.unanswered_creates.insert(entry_id, resource);
                 }
             }
-            (Action::Update { edits, .. } | Action::Adopt { edits, .. }, Some(link)) => doubt(&mut link.uncertain, edits),
-            (Action::Create(_), Some(_)) | (Action::Update { .. } | Action::Adopt { .. }, None) => {}
+            (Action::Update { edits, .. } | Action::Adopt { edits, .. } | Action::Relink { edits, .. }, Some(link)) => {
+                doubt(&mut link.uncertain, edits)
+            }
+            (Action::Create(_), Some(_)) | (Action::Update { .. } | Action::Adopt { .. } | Action::Relink { .. }, None) => {}
             (Action::Delete { .. } | Action::Claim { .. } | Action::Release | Action::Forget, _) => {}
         }
     }
@@ -154,6 +172,7 @@ fn doubt(uncertain: &mut Uncertain, edits: Vec<Edit>) {
                 uncertain.paths.insert(path);
             }
             Edit::Members { add, remove } => uncertain.members.extend(add.into_iter().chain(remove)),
+            Edit::Foreign { .. } => {}
         }
     }
 }

@@ -8,12 +8,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::cycle::{CycleId, CycleStart, CycleSummary, Intent, IntentId, Record, Store, StoreError};
-use crate::model::{ChannelName, DnKey, EntryId, Snapshot, TargetName};
+use crate::model::{ChannelName, DnKey, EntryId, Knowledge, Snapshot, TargetName};
 
 use super::clock::Clock;
 use super::viewer::Viewer;
 use super::writer::Writer;
-use super::{cycle, history, journal, lock, open, record};
+use super::{cycle, history, journal, knowledge, lock, open, record};
 
 /// The state of one state directory, for writing. Clones share one writer.
 #[derive(Clone)]
@@ -101,6 +101,15 @@ impl Store for Sqlite {
         let work = move |connection: &rusqlite::Connection, _: Timestamp| {
             let cycle = cycle::running(connection, cycle)?;
             cycle::follow(connection, &cycle, &scope_groups)
+        };
+        self.writer.run(work).await
+    }
+
+    async fn learn(&self, cycle: CycleId, knowledge: &Knowledge) -> Result<(), StoreError> {
+        let knowledge = knowledge.clone();
+        let work = move |connection: &rusqlite::Connection, now: Timestamp| {
+            let cycle = cycle::running(connection, cycle)?;
+            knowledge::put(connection, &cycle.target, &knowledge, now.as_millisecond())
         };
         self.writer.run(work).await
     }

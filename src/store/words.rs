@@ -1,7 +1,7 @@
 //! The words that stand in columns for the variants of our enums. Never change one: files hold them.
 
 use crate::cycle::{CycleEnd, Trigger};
-use crate::model::{Origin, ResourceType};
+use crate::model::{Origin, ResourceType, Witness};
 use crate::plan::Reason;
 
 use super::fault::Fault;
@@ -38,6 +38,7 @@ macro_rules! words {
 }
 
 words!(ResourceType { User = "user", Group = "group" });
+words!(Witness { Announced = "announced", Learnt = "learnt" });
 words!(Origin { Created = "created", Adopted = "adopted" });
 words!(Trigger { Sync = "sync", Resync = "resync", Preview = "preview" });
 words!(CycleEnd { Done = "done", DoneWithHeld = "done_with_held", Quarantined = "quarantined", Failed = "failed" });
@@ -58,6 +59,9 @@ pub(super) fn reason_text(reason: &Reason) -> String {
         Reason::ReferenceLate => "reference late",
         Reason::SharedLink => "shared link",
         Reason::StillClaimed => "still claimed",
+        Reason::Recreated(from) => return format!("made anew in place of {from}"),
+        Reason::Parked => "name parked",
+        Reason::GraceOver => "grace over",
     };
     word.to_owned()
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 use serde_json::json;
 
 use ldap2scim::cycle::{Outcome, Target, TargetError};
-use ldap2scim::model::{EntryId, ResourceId, ResourceType, Value};
+use ldap2scim::model::{EntryId, MembersRead, ResourceId, ResourceType, Value};
 use ldap2scim::plan::Action;
 use ldap2scim::scim;
 use ldap2scim::secret::Secret;
@@ -518,7 +518,7 @@ async fn memberships_that_are_as_they_should_be_are_done() {
         let (a, b, c) = (provider.add_user("a", json!({})), provider.add_user("b", json!({})), provider.add_user("c", json!({})));
         let eng = ResourceId::new(&provider.add_group("Eng", json!({ "members": [{ "value": a }] })));
         let mut settings = provider.settings();
-        settings.dialect.capabilities.members_readable = !members_hidden;
+        settings.dialect.capabilities.members_read = if members_hidden { MembersRead::None } else { MembersRead::Group };
         let target = scim::Provider::new(settings).unwrap();
         members(&target, &eng, &[&a], &[]).await.unwrap();
         members(&target, &eng, &[&a, &b, &c], &[]).await.unwrap();
@@ -563,7 +563,7 @@ async fn another_way_of_speaking_is_a_matter_of_knobs() {
         member_remove: scim::MemberRemove::ValueArray,
         unset: scim::Unset::Empty,
         manager: scim::ManagerForm::Text,
-        filter: scim::FilterUse::Equals,
+        ..scim::Knobs::default()
     };
     let target = scim::Provider::new(settings).unwrap();
     let id =
@@ -611,7 +611,7 @@ async fn the_pace_is_the_targets_and_not_the_callers() {
     let provider = start().await;
     let id = ResourceId::new(&provider.add_user("ada", json!({})));
     let mut settings = provider.settings();
-    settings.rate = scim::Rate { per_second: 200.0, burst: 1 };
+    settings.dialect.rates = scim::Rates::per_second(200.0, 1);
     let target = std::sync::Arc::new(scim::Provider::new(settings).unwrap());
     let started = Instant::now();
     let mut tasks = tokio::task::JoinSet::new();

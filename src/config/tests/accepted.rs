@@ -107,11 +107,11 @@ fn targets_are_read_with_all_their_keys() {
     let [(_, cie), (_, lab)] = settings.targets.iter().collect::<Vec<_>>()[..] else { panic!("two targets") };
     assert_eq!((cie.name.as_str(), cie.base_url.as_str()), ("cie", "https://scim.example.com/v2"));
     assert!(matches!(&cie.auth, Auth::Bearer(Secret::Env(name)) if name == "PATH"));
-    assert_eq!((cie.rate.per_second, cie.rate.burst), (2.5, 3));
+    assert_eq!((cie.dialect.value("rate").as_str(), cie.dialect.rates.burst), ("2.5/s", 3));
     assert_eq!((cie.connect_timeout.as_secs(), cie.request_timeout.as_secs()), (2, 3));
     let generic = crate::scim::preset("generic").unwrap();
     assert!(matches!(lab.auth, Auth::None) && lab.ca_file.is_none());
-    assert_eq!((lab.rate.per_second, lab.rate.burst), (generic.rate.per_second, generic.rate.burst));
+    assert_eq!(lab.dialect, generic);
 }
 
 #[test]
@@ -138,6 +138,9 @@ fn channels_are_read_with_all_their_keys() {
             include_self: true,
             name: crate::model::AttributeName::new("dn"),
             nesting: Nesting::Keep,
+            members: Default::default(),
+            same_name: Default::default(),
+            recreated: Default::default(),
         })
     );
     assert!(matches!(rules.mapping, MappingChoice::Fixed(_)));

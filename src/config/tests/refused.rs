@@ -204,7 +204,7 @@ fn words_that_are_not_known_are_refused() {
         (
             "    guard:",
             "    removal: { groups: { action: deactivate } }\n    guard:",
-            "c.yaml:19:34: channels.chicago.removal.groups.action: must be one of delete, keep",
+            "c.yaml:19:34: channels.chicago.removal.groups.action: must be one of delete, empty, keep",
         ),
         (
             "      base_dn: \"dc=x\"\n",

@@ -9,25 +9,11 @@ mod refused;
 use std::collections::BTreeMap;
 
 use super::{Mapped, Mapping, MappingError, Output, Preset, RuleError, compile};
-use crate::model::{
-    AttributeName, AttributePath, AttributeValue, Capabilities, Dn, Entry, EntryId, MatchKeys, ResourceType, Status, Value,
-};
+use crate::model::{AttributeName, AttributePath, AttributeValue, Capabilities, Dn, Entry, EntryId, ResourceType, Status, Value};
 
 /// A target that requires and refuses nothing.
 fn target() -> Capabilities {
-    Capabilities {
-        match_keys: MatchKeys {
-            users: vec![AttributePath::known("userName")],
-            groups: vec![AttributePath::known("displayName")],
-        },
-        required: Vec::new(),
-        never: Vec::new(),
-        members_per_request: 100,
-        group_external_id: true,
-        members_readable: true,
-        page_size: 100,
-        after_first_load: None,
-    }
+    Capabilities { required: Vec::new(), ..Capabilities::default() }
 }
 
 fn target_requiring(paths: &[&'static str]) -> Capabilities {

@@ -6,11 +6,11 @@ use std::time::Duration;
 use crate::mapping::{self, Preset};
 use crate::model::{
     AttributeName, AttributePath, AttributeValue, Capabilities, ChannelName, Coverage, Dn, Entry, EntryId, Link, LinkedCounts,
-    MatchKeys, Origin, Resource, ResourceId, ResourceType, Selection, Snapshot, Status, Uncertain, Value, Vendor,
+    Origin, Resource, ResourceId, ResourceType, Selection, Snapshot, Status, Uncertain, Value, Vendor,
 };
 use crate::plan::{
     Action, Change, Edit, Existing, Found, GroupRemoval, GroupRules, GroupScope, GuardSettings, Judge, Known, Limit,
-    MappingChoice, Nesting, Plan, Rules, Situation, UserRemoval, UserRules, plan,
+    MappingChoice, Members, Nesting, Plan, Recreated, Rules, SameName, Situation, UserRemoval, UserRules, plan,
 };
 
 pub const MANAGER: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager";
@@ -139,12 +139,16 @@ impl World {
                     include_self: false,
                     name: AttributeName::new("cn"),
                     nesting: Nesting::Flatten,
+                    members: Members::Managed,
+                    same_name: SameName::Hold,
+                    recreated: Recreated::Hold,
                 }),
                 mapping: MappingChoice::Fixed(Box::new(mapping)),
                 provision_disabled: true,
                 existing: Existing::Overwrite,
                 user_removal: UserRemoval::Deactivate,
                 group_removal: GroupRemoval::Delete,
+                delete_adopted_groups: false,
                 guard: GuardSettings {
                     window: Duration::from_secs(86_400),
                     users: wide,
@@ -210,19 +214,7 @@ impl World {
 }
 
 fn capabilities() -> Capabilities {
-    Capabilities {
-        match_keys: MatchKeys {
-            users: vec![AttributePath::known("userName")],
-            groups: vec![AttributePath::known("displayName")],
-        },
-        required: vec![],
-        never: vec![],
-        members_per_request: 100,
-        group_external_id: false,
-        members_readable: true,
-        page_size: 100,
-        after_first_load: None,
-    }
+    Capabilities { required: Vec::new(), group_external_id: false, ..Capabilities::default() }
 }
 
 pub fn text(plan: &Plan) -> Vec<String> {
@@ -238,6 +230,7 @@ fn of_change(change: &Change) -> String {
     match &change.action {
         Action::Create(resource) => format!("+ {name}{}{}", values(resource), members(&resource.members, "+")),
         Action::Adopt { edits, .. } => format!("= {name}{}", of_edits(edits)),
+        Action::Relink { from, edits, .. } => format!("= {name} from {from}{}", of_edits(edits)),
         Action::Update { edits, .. } => format!("~ {name}{}", of_edits(edits)),
         Action::Delete { .. } => format!("- {name}"),
         Action::Claim { .. } => format!("claim {name}"),
@@ -264,6 +257,7 @@ fn of_edits(edits: &[Edit]) -> String {
             Edit::Attribute { path, after: Some(value), .. } => format!(" {}={}", short(path), show(value)),
             Edit::Attribute { path, after: None, .. } => format!(" {}-", short(path)),
             Edit::Members { add, remove } => format!("{}{}", members(add, "+"), members(remove, "-")),
+            Edit::Foreign { remove } => remove.iter().map(|id| format!(" -foreign:{id}")).collect(),
         })
         .collect()
 }

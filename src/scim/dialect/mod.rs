@@ -1,9 +1,15 @@
 //! How one provider differs from the RFC, as data. A new provider is one file in `presets/`.
 
 mod knobs;
+mod layers;
 mod presets;
-mod rows;
+mod table;
+mod word;
 
-pub use knobs::{Booleans, ContentType, Dialect, FilterUse, Knobs, ManagerForm, MemberRemove, OpCase, Unset};
+pub use knobs::{
+    Booleans, ContentType, Discovery, FilterUse, Knobs, ManagerForm, MemberRemove, OpCase, Pagination, PatchForm, PutMode, Unset,
+    UpdateBy,
+};
+pub use layers::{Dialect, DialectRow, KnobError, SaidBy};
 pub use presets::{preset, preset_names};
-pub use rows::DialectRow;
+pub use table::{KNOBS, Knob, knob};

@@ -266,7 +266,7 @@ impl Provider {
     pub fn settings(&self) -> scim::Settings {
         let auth = scim::Auth::Bearer(Secret::Inline(self.token().into()));
         let mut settings = scim::Settings::new("provider", self.base_url(), auth, scim::preset("generic").unwrap());
-        settings.rate = scim::Rate { per_second: 10_000.0, burst: 100 };
+        settings.dialect.rates = scim::Rates::per_second(10_000.0, 100);
         settings.retry.base = Duration::from_millis(1);
         settings.retry.max = Duration::from_millis(20);
         settings

@@ -75,7 +75,7 @@ impl ScimServer {
         let auth = scim::Auth::Bearer(Secret::Inline(TOKEN.into()));
         let base = url::Url::parse(&format!("http://127.0.0.1:{port}/v2")).unwrap();
         let mut settings = scim::Settings::new("scim2-server", base, auth, scim::preset("generic").unwrap());
-        settings.rate = scim::Rate { per_second: 10_000.0, burst: 100 };
+        settings.dialect.rates = scim::Rates::per_second(10_000.0, 100);
         settings
     }
 

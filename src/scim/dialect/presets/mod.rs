@@ -1,4 +1,4 @@
-//! The providers that are known by name: one file for each.
+//! The providers that are known by name: one file for each, which holds only what differs from the RFC.
 
 mod generic;
 mod known;
