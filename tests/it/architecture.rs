@@ -46,6 +46,11 @@ const WORLD: &[&str] = &[
     // Its order is not the same twice; a plan is.
     "HashMap",
     "HashSet",
+    // Each boundary owns its form.
+    "serde",
+    "serde_json",
+    "Serialize",
+    "Deserialize",
     // Macros with which one writes past the log.
     "println!",
     "eprintln!",
@@ -323,6 +328,21 @@ fn each_outside_system_is_named_in_one_room_only() {
         for (name, home) in AT_HOME.iter().filter(|(_, home)| !home.contains(&source.room.as_str())) {
             for line in source.code.iter().filter(|line| names(line, name)) {
                 faults.push(format!("src/{}: {name} belongs to {}: {}", source.path.display(), home.join(", "), line.trim()));
+            }
+        }
+    }
+    hold(&faults);
+}
+
+#[test]
+fn a_reason_is_read_only_where_it_is_told() {
+    let tellers = ["cli", "store"];
+    let mut faults = Vec::new();
+    for source in sources().iter().filter(|source| !tellers.contains(&source.room.as_str())) {
+        for line in &source.code {
+            let reads = line.match_indices(".reason").any(|(place, word)| !line[place + word.len()..].starts_with('('));
+            if reads {
+                faults.push(format!("src/{}: a reason is looked at: {}", source.path.display(), line.trim()));
             }
         }
     }
