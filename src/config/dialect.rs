@@ -43,11 +43,23 @@ fn set(dialect: &mut Dialect, name: &str, field: &Field<'_>) {
         return field.reader.problem(field.finding_at_key("there is no such knob").hint(hint).bare());
     }
     let Some(text) = written(name, field) else { return };
+    if name == "headers" && text.split('|').any(carries_credentials) {
+        let hint = Some("credentials belong into auth of the target, as a secret".to_owned());
+        return field.reader.problem(field.finding_at_key("headers that carry credentials are not set here").hint(hint).bare());
+    }
     match dialect.set(name, &text, SaidBy::Configuration) {
         Ok(_) => {}
         Err(KnobError::Unknown(_)) => field.wrong("there is no such knob"),
+        // What stands in a header may be worth hiding, whatever it is called.
+        Err(KnobError::Value(why)) if name == "headers" => field.reader.problem(field.finding(why).bare()),
         Err(KnobError::Value(why)) => field.wrong(why),
     }
+}
+
+/// True for headers by which one proves who one is (RFC 9110 §11, RFC 6265 §4.2). `check` prints the others.
+fn carries_credentials(header: &str) -> bool {
+    let name = header.split(':').next().unwrap_or_default().trim();
+    ["authorization", "proxy-authorization", "cookie"].iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
 /// A scalar, or a list of them, as the table of knobs writes it.

@@ -240,6 +240,17 @@ fn what_a_channel_leaves_out_is_as_the_targets_dialect_has_it() {
 }
 
 #[test]
+fn every_preset_works_with_the_mapping_of_every_directory() {
+    let directory = directory();
+    for preset in crate::scim::preset_names() {
+        let groups = ("    groups:\n      base_dn: \"dc=x\"\n", "");
+        let settings = parsed(directory.path(), &spoilt(&[("paloalto-cie", preset), groups]));
+        let settings = settings.unwrap_or_else(|problems| panic!("{preset}: {problems}"));
+        assert!(matches!(settings.channels[0].rules.mapping, MappingChoice::ByVendor { .. }), "{preset}");
+    }
+}
+
+#[test]
 fn a_target_without_groups_or_deletes_may_be_told_that_it_has_them() {
     let directory = directory();
     for (changes, expected) in [

@@ -37,6 +37,12 @@ fn a_dialect_is_refused_where_it_stands() {
         ("etag: ~", "c.yaml:9:22: targets.cie.dialect.etag: expected text, a number…"),
         ("never: [[userType]]", "c.yaml:9:23: targets.cie.dialect.never: expected a list of texts or numbers, found a list"),
         ("never: ['a[b']", "c.yaml:9:23: targets.cie.dialect.never: …"),
+        (
+            "headers: 'X-A: 1 | authorization: Bearer hunter2'",
+            "c.yaml:9:16: targets.cie.dialect.headers: headers that carry credentials are not set here [credentials belong into auth \
+             of the target, as a secret]",
+        ),
+        ("headers: [hunter2]", "c.yaml:9:25: targets.cie.dialect.headers: must be written like X-Name: value"),
         ("longest: userName", "c.yaml:9:25: targets.cie.dialect.longest: must be written like userName 21"),
         ("rate: 5/s", "c.yaml:9:16: targets.cie.dialect.rate: is not set here [there is a key for it: rate of the target]"),
         (
@@ -55,6 +61,10 @@ fn a_dialect_is_refused_where_it_stands() {
     ];
     let written: Vec<(String, &str)> = rows.iter().map(|(written, expected)| (dialect(written), *expected)).collect();
     check(&written.iter().map(|(to, expected)| ("    base_url", to.as_str(), *expected)).collect::<Vec<_>>());
+    for (written, _) in written.iter().filter(|(written, _)| written.contains("hunter2")) {
+        let told = parsed(directory().path(), &spoilt(&[("    base_url", written)])).unwrap_err().to_string();
+        assert!(!told.contains("hunter2"), "{told}");
+    }
     check(&[("    base_url", "    dialect: yes\n    base_url", "c.yaml:9:14: targets.cie.dialect: expected a map of keys…")]);
 }
 

@@ -6,6 +6,8 @@ use super::known::Preset;
 pub(super) const PRESET: Preset = Preset {
     name: "atlassian",
     knobs: &[
+        // The article: users can be filtered by both, one at a time.
+        ("match_users", "externalId, userName"),
         // DELETE switches the account off and drops its SCIM record: it cannot be reached until it is created again.
         ("user_delete", "no"),
         // A group's name could not be changed through SCIM when this was last looked at.

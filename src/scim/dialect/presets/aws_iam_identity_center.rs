@@ -6,6 +6,10 @@ use super::known::Preset;
 pub(super) const PRESET: Preset = Preset {
     name: "aws-iam-identity-center",
     knobs: &[
+        // ListUsers and ListGroups: filters on externalId and on the name. A create whose externalId is taken is refused as
+        // a duplicate whatever its name, so both are asked for.
+        ("match_users", "externalId, userName"),
+        ("match_groups", "externalId, displayName"),
         // CreateUser: these four are required.
         ("required", "userName, displayName, name.givenName, name.familyName"),
         // The limitations' page: not supported, and a request with one of them is refused.

@@ -93,6 +93,8 @@ mod tests {
             (
                 "aws-iam-identity-center",
                 &[
+                    "match_users = externalId, userName",
+                    "match_groups = externalId, displayName",
                     "required = userName, displayName, name.givenName, name.familyName",
                     "never = ims, photos, x509Certificates, entitlements",
                     "single = emails, addresses, phoneNumbers, roles",
@@ -141,7 +143,7 @@ mod tests {
                     "groups = no",
                 ],
             ),
-            ("atlassian", &["group_immutable = displayName", "user_delete = no"]),
+            ("atlassian", &["match_users = externalId, userName", "group_immutable = displayName", "user_delete = no"]),
             ("sentry", &["only = userName, active", "user_updates = active", "deactivate_is_delete = yes"]),
             ("zscaler-zia", &["rate = 4/s"]),
             ("zscaler-zidentity", &["rate = 40/s", "workers = 8"]),
@@ -172,6 +174,25 @@ mod tests {
             let said = format!("preset {name}");
             let rows = dialect.rows().into_iter().filter(|row| row.from == said);
             assert_eq!(rows.map(|row| format!("{} = {}", row.name, row.value)).collect::<Vec<_>>(), *expected, "{name}");
+            assert_eq!(dialect.name, *name);
         }
+        assert_eq!(preset("no-such"), None);
+    }
+
+    #[test]
+    fn a_preset_may_say_what_is_left_to_the_admin() {
+        assert!(preset("paloalto-cie").unwrap().capabilities.after_first_load.unwrap().contains("Full Sync"));
+        assert_eq!(preset("generic").unwrap().capabilities.after_first_load, None);
+    }
+
+    #[test]
+    fn the_configuration_counts_more_than_a_preset_and_a_preset_more_than_an_announcement() {
+        let mut cie = preset("paloalto-cie").unwrap();
+        assert_eq!(cie.set("workers", "2", SaidBy::Announced), Ok(false));
+        assert_eq!(cie.set("workers", "3", SaidBy::Learnt), Ok(true));
+        assert_eq!(cie.set("workers", "4", SaidBy::Configuration), Ok(true));
+        assert_eq!(cie.set("workers", "9", SaidBy::Learnt), Ok(false));
+        let row = cie.rows().into_iter().find(|row| row.name == "workers").unwrap();
+        assert_eq!((row.value.as_str(), row.from.as_str()), ("4", "configuration"));
     }
 }
