@@ -106,11 +106,17 @@ impl Provider {
             403 if resource_type == ResourceType::User => {
                 return Err(TargetError::Unauthorized(format!("a look-up of a user is answered with 403: {}", answer.detail())));
             }
-            status => warnings.push(format!(
-                "{place} refuses a look-up by {path} with status {status}: {}; look-ups will list everything, which is slow and \
-                 costs rate.",
-                answer.detail()
-            )),
+            status => {
+                // These are said of the filter, as nothing about the value is odd; others may pass.
+                if matches!(status, 400 | 403 | 405 | 422 | 501) {
+                    self.refuse_filter(resource_type, path);
+                }
+                warnings.push(format!(
+                    "{place} refuses a look-up by {path} with status {status}: {}; look-ups will list everything, which is slow \
+                     and costs rate.",
+                    answer.detail()
+                ));
+            }
         }
         Ok(())
     }

@@ -51,6 +51,17 @@ async fn a_filter_that_is_ignored_is_refused_for_matching() {
 }
 
 #[tokio::test]
+async fn a_filter_that_is_refused_is_not_relied_on_and_one_that_fails_by_the_way_is() {
+    for (status, learnt) in [(400, "userName"), (501, "userName"), (500, "")] {
+        let provider = Provider::start(Personality::default()).await;
+        provider.fail_when("GET", "/Users?filter=", 1000, Fault::status(status));
+        let probe = provider.target().probe_for(&[USER]).await.unwrap();
+        assert_eq!(probe.dialect.value("unfilterable_users"), learnt, "{status}");
+        assert!(probe.warnings[0].starts_with("/Users refuses a look-up by userName"), "{:?}", probe.warnings);
+    }
+}
+
+#[tokio::test]
 async fn every_attribute_that_resources_are_matched_by_is_proved() {
     let provider = Provider::start(Personality::default()).await;
     let target = target(&provider, &[("match_users", "externalId, userName")]);
