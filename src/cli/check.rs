@@ -2,14 +2,15 @@
 //! target for nothing but what it is, and changes nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::assemble::{Live, Turns, assemble};
 use crate::config::Problem;
-use crate::cycle::{self, ProgressSender, Source};
-use crate::model::{ResourceType, Snapshot, TargetName, Vendor};
+use crate::cycle::{self, ProgressSender, Source, Target};
+use crate::model::{AttributePath, ResourceType, Snapshot, TargetName, Vendor};
 use crate::plan::{self, Desired, Known, Plan, Scope};
 use crate::{ldap, scim};
 
@@ -52,9 +53,11 @@ pub async fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Fai
     for live in &assembled.channels {
         let name = &live.channel.target_name;
         if !targets.contains_key(name) {
-            let mut probe = interrupt::harmless(&stop, live.channel.target.probe()).await?.map_err(Failure::from);
+            let known = snapshot::of(live, &assembled.state_dir)?;
+            live.channel.target.recall(&known.knowledge);
+            let wanted = wanted(&assembled.channels, name);
+            let mut probe = interrupt::harmless(&stop, live.channel.target.probe_for(&wanted)).await?.map_err(Failure::from);
             if let Ok(probe) = &mut probe {
-                let known = snapshot::of(live, &assembled.state_dir)?;
                 probe.warnings.extend(remembered::another_tenant(probe.users, &known));
                 probe.warnings.extend(remembered::orphans(&live.channel.rules.channels_of_target, &known));
             }
@@ -67,7 +70,8 @@ pub async fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Fai
     for live in &assembled.channels {
         let snapshot = snapshot::of(live, &assembled.state_dir)?;
         let (display, progress) = Display::start(live.name());
-        let source = look(live, &snapshot, &progress, &stop).await?;
+        let probe = targets.get(&live.channel.target_name).and_then(|probe| probe.as_ref().ok());
+        let source = look(live, &snapshot, probe, &progress, &stop).await?;
         drop(display);
         findings.push(Finding { live, snapshot, source });
     }
@@ -81,21 +85,39 @@ pub async fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Fai
     Ok(findings.iter().map(exit).chain(of_targets).max().unwrap_or(Exit::Done))
 }
 
+/// Kinds of resources that any channel of a target wants there.
+fn wanted(channels: &[Arc<Live>], target: &TargetName) -> Vec<ResourceType> {
+    let groups = channels.iter().any(|live| live.channel.target_name == *target && live.channel.rules.groups.is_some());
+    std::iter::once(ResourceType::User).chain(groups.then_some(ResourceType::Group)).collect()
+}
+
 async fn look(
     live: &Live,
     snapshot: &Snapshot,
+    target: Option<&scim::Probe>,
     progress: &ProgressSender,
     stop: &CancellationToken,
 ) -> Result<Result<Sight, Failure>, Failure> {
-    interrupt::harmless(stop, sight(live, snapshot, progress)).await
+    interrupt::harmless(stop, sight(live, snapshot, target, progress)).await
 }
 
 /// Reads and judges as a cycle would, without asking the target.
-async fn sight(live: &Live, snapshot: &Snapshot, progress: &ProgressSender) -> Result<Sight, Failure> {
+async fn sight(
+    live: &Live,
+    snapshot: &Snapshot,
+    target: Option<&scim::Probe>,
+    progress: &ProgressSender,
+) -> Result<Sight, Failure> {
     let channel = &live.channel;
     let vendor = channel.source.identify().await?;
-    let attributes = channel.rules.mapping.of(vendor).attributes();
-    let probe = channel.source.probe(&cycle::wanted(&channel.rules, attributes, &snapshot.scope_groups)).await?;
+    let mapping = channel.rules.mapping.of(vendor);
+    let attributes = mapping.attributes();
+    let mut probe = channel.source.probe(&cycle::wanted(&channel.rules, attributes, &snapshot.scope_groups)).await?;
+    if let Some(target) = target {
+        let paths: Vec<AttributePath> = mapping.rules.iter().map(|rule| rule.path.clone()).collect();
+        let groups = channel.rules.groups.is_some();
+        probe.warnings.extend(target.schemas.surprises(&paths, groups, &target.dialect));
+    }
     let (desired, _) = cycle::read(channel, vendor, &snapshot.scope_groups, None, progress).await?;
     let (situations, drifted) = (BTreeMap::new(), BTreeSet::new());
     let plan = plan::plan(&Known::new(&channel.rules, snapshot, &desired, &situations, &drifted));
@@ -132,9 +154,16 @@ fn target_lines(name: &TargetName, probe: &Result<scim::Probe, Failure>, lists: 
     let mut lines =
         vec![format!("target {name}: works; it holds {} users and {} groups", number(probe.users), number(probe.groups))];
     lines.extend(probe.warnings.iter().map(|warning| format!("  warning: {warning}")));
-    if lists == Lists::Whole {
-        lines.extend(probe.dialect.iter().map(|row| format!("  {} = {} ({})", row.name, row.value, row.from)));
-    }
+    let rows = probe.dialect.rows();
+    let shown: Vec<&scim::DialectRow> = rows.iter().filter(|row| lists == Lists::Whole || row.from != "default").collect();
+    let rest = if shown.len() < rows.len() { ", all else as by default" } else { "" };
+    let named = if shown.is_empty() { "" } else { ":" };
+    lines.push(format!("  dialect {}{rest}{named}", probe.dialect.name));
+    lines.extend(
+        shown.iter().map(|row| {
+            format!("    {} = {} ({})", row.name, if row.value.is_empty() { "(nothing)" } else { &row.value }, row.from)
+        }),
+    );
     lines
 }
 
@@ -211,8 +240,13 @@ fn target_document(name: &TargetName, probe: &Result<scim::Probe, Failure>) -> J
             "users": probe.users,
             "groups": probe.groups,
             "warnings": probe.warnings,
+            "dialect": probe.dialect.rows().iter().map(row).collect::<Vec<_>>(),
         }),
     }
+}
+
+fn row(row: &scim::DialectRow) -> Json {
+    json!({ "name": row.name, "value": row.value, "from": row.from })
 }
 
 fn channel_document(finding: &Finding<'_>) -> Json {

@@ -2,9 +2,11 @@
 
 use jiff::tz::TimeZone;
 
-use crate::model::{AttributeName, Capabilities, ChannelName, Dn, Selection, TargetName};
+use crate::model::{AttributeName, ChannelName, Dn, Selection, TargetName};
 use crate::plan::{Existing, GroupRules, GroupScope, Members, Nesting, Recreated, Rules, SameName, UserRules};
+use crate::scim::Dialect;
 
+use super::dialect::may_have_groups;
 use super::guard::{guard, removal};
 use super::keys::did_you_mean;
 use super::mapping::mapping;
@@ -24,8 +26,8 @@ pub(super) struct Surroundings<'a> {
     pub sources: Vec<&'a str>,
     /// Names of all targets.
     pub targets: Vec<&'a str>,
-    /// What the targets can do and how many workers suit them; not those that could not be read.
-    pub abilities: std::collections::BTreeMap<&'a str, (Capabilities, usize)>,
+    /// The targets' dialects: what they can do, and a channel's defaults; not those that could not be read.
+    pub abilities: std::collections::BTreeMap<&'a str, &'a Dialect>,
 }
 
 /// Reads one channel. `channels_of_target` is filled in when all channels are known.
@@ -34,7 +36,7 @@ pub(super) fn channel(name: &str, field: Field<'_>, around: &Surroundings<'_>) -
     let section = field.section()?;
     let source = reference(section.required("source"), &around.sources, "source");
     let target = reference(section.required("target"), &around.targets, "target");
-    let abilities = target.and_then(|target| around.abilities.get(target));
+    let dialect = target.and_then(|target| around.abilities.get(target).copied());
     let mode = section.optional("mode").and_then(|field| word(&field, MODES)).unwrap_or(Mode::Live);
     let zone = section.optional("time_zone").map_or_else(|| Some(TimeZone::system()), |field| zone(&field));
     let schedule = match section.optional("schedule") {
@@ -48,11 +50,13 @@ pub(super) fn channel(name: &str, field: Field<'_>, around: &Surroundings<'_>) -
     let workers = section.optional("workers").and_then(|field| whole(&field, 1, MOST_WORKERS));
     let users = section.required("users").and_then(Field::section).and_then(users);
     let bases = users.as_ref().map(|users| users.selection.base_dns.as_slice());
-    let groups = section.optional("groups").and_then(Field::section).map(|section| groups(section, bases));
-    let mapping = mapping(&section, abilities.map(|(capabilities, _)| capabilities));
+    let groups_field = section.optional("groups");
+    groups_field.iter().for_each(|field| may_have_groups(field, dialect));
+    let groups = groups_field.and_then(Field::section).map(|section| groups(section, bases, dialect));
+    let mapping = mapping(&section, dialect.map(|dialect| &dialect.capabilities));
     let provision_disabled = section.optional("provision_disabled").and_then(|field| flag(&field)).unwrap_or(true);
     let existing = section.optional("existing").and_then(|field| word(&field, EXISTING)).unwrap_or(Existing::Overwrite);
-    let (user_removal, group_removal) = removal(&section);
+    let (user_removal, group_removal) = removal(&section, dialect);
     let guard = guard(&section);
     section.finish();
     let name = ChannelName::new(name);
@@ -73,7 +77,7 @@ pub(super) fn channel(name: &str, field: Field<'_>, around: &Surroundings<'_>) -
         delete_adopted_groups: false,
         guard,
     };
-    let workers = workers.and_then(|workers| usize::try_from(workers).ok()).or(abilities.map(|(_, workers)| *workers));
+    let workers = workers.and_then(|workers| usize::try_from(workers).ok()).or(dialect.map(|dialect| dialect.workers));
     Some(Channel { name, source: source?.to_owned(), target, mode, schedule, workers: workers?, rules })
 }
 
@@ -114,7 +118,7 @@ fn users(section: Section<'_>) -> Option<UserRules> {
 }
 
 /// Groups. Where no base DN is written, those of the users hold.
-fn groups(section: Section<'_>, bases_of_users: Option<&[Dn]>) -> Option<GroupRules> {
+fn groups(section: Section<'_>, bases_of_users: Option<&[Dn]>, dialect: Option<&Dialect>) -> Option<GroupRules> {
     let base_dns = match section.optional("base_dn") {
         Some(field) => dns(&field),
         None => bases_of_users.map(<[Dn]>::to_vec),
@@ -124,7 +128,8 @@ fn groups(section: Section<'_>, bases_of_users: Option<&[Dn]>) -> Option<GroupRu
     let include_self_field = section.optional("include_self");
     let include_self = include_self_field.as_ref().and_then(flag).unwrap_or(false);
     let name = section.optional("name").map_or(Some("cn"), |field| attribute(&field));
-    let nesting = section.optional("nesting").and_then(|field| word(&field, NESTINGS)).unwrap_or(Nesting::Flatten);
+    let nesting = section.optional("nesting").and_then(|field| word(&field, NESTINGS));
+    let nesting = nesting.or(dialect.map(|dialect| dialect.nesting)).unwrap_or(Nesting::Flatten);
     section.finish();
     let scope = scope?;
     if let (true, Some(field)) = (include_self && scope.group_dns.is_empty(), include_self_field) {

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use crate::plan::{GroupRemoval, GuardSettings, Limit, UserRemoval};
+use crate::scim::Dialect;
 
+use super::dialect::may_delete_users;
 use super::reader::{Field, Section};
 use super::tree::Kind;
 use super::values::{duration, number, whole, word};
@@ -66,16 +68,20 @@ fn budget(section: Section<'_>, default: Limit) -> Limit {
     limit
 }
 
-/// What happens to those who leave: a word, or a map with the word as `action`.
-pub(super) fn removal(channel: &Section<'_>) -> (UserRemoval, GroupRemoval) {
-    let (users, groups) = (UserRemoval::Deactivate, GroupRemoval::Delete);
+/// What happens to those who leave: a word, or a map with the word as `action`. Left out, it is as the target's
+/// dialect has it.
+pub(super) fn removal(channel: &Section<'_>, dialect: Option<&Dialect>) -> (UserRemoval, GroupRemoval) {
+    let defaults = dialect.map(|dialect| (dialect.user_removal, dialect.group_removal));
+    let (users, groups) = defaults.unwrap_or((UserRemoval::Deactivate, GroupRemoval::Delete));
     let Some(section) = channel.optional("removal").and_then(Field::section) else { return (users, groups) };
-    let result = (
-        policy(section.optional("users"), USER_REMOVALS).unwrap_or(users),
-        policy(section.optional("groups"), GROUP_REMOVALS).unwrap_or(groups),
-    );
+    let users_field = section.optional("users");
+    let written = policy(users_field.clone(), USER_REMOVALS);
+    if let (Some(field), Some(written)) = (&users_field, written) {
+        may_delete_users(field, dialect, written);
+    }
+    let groups = policy(section.optional("groups"), GROUP_REMOVALS).unwrap_or(groups);
     section.finish();
-    result
+    (written.unwrap_or(users), groups)
 }
 
 const USER_REMOVALS: &[(&str, UserRemoval)] =

@@ -19,6 +19,7 @@ pub const KEYS: &[&str] = &[
     "sources.*.timeouts.operation",
     "targets",
     "targets.*.preset",
+    "targets.*.dialect",
     "targets.*.base_url",
     "targets.*.auth",
     "targets.*.auth.bearer",

@@ -3,6 +3,7 @@
 mod auth;
 mod channel;
 mod connection;
+mod dialect;
 mod excerpt;
 mod finding;
 mod guard;
@@ -24,6 +25,7 @@ mod values;
 #[cfg(test)]
 mod tests;
 
+pub use dialect::ELSEWHERE;
 pub use keys::KEYS;
 pub use load::{load, load_without_secrets};
 pub use problem::{Excerpt, Problem, Problems};

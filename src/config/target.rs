@@ -7,6 +7,7 @@ use crate::scim;
 
 use super::auth::auth;
 use super::connection::{ca_file, clear_text, is_loopback, timeouts, url};
+use super::dialect::dialect;
 use super::keys::did_you_mean;
 use super::rate::rate;
 use super::reader::Field;
@@ -20,7 +21,7 @@ const PRESET: &str = "generic";
 /// Reads one target.
 pub(super) fn target(name: &str, field: Field<'_>) -> Option<(TargetName, scim::Settings)> {
     let section = field.section()?;
-    let dialect = match section.optional("preset") {
+    let preset = match section.optional("preset") {
         None => scim::preset(PRESET),
         Some(field) => preset(&field),
     };
@@ -33,7 +34,7 @@ pub(super) fn target(name: &str, field: Field<'_>) -> Option<(TargetName, scim::
     };
     let ca_file = ca_file(&section);
     let allow_cleartext = section.optional("allow_cleartext").and_then(|field| flag(&field)).unwrap_or(false);
-    let dialect = dialect.map(|dialect| rate(&section, dialect));
+    let dialect = preset.map(|preset| rate(&section, dialect(&section, preset)));
     let [connect_timeout, request_timeout] = timeouts(&section, "request", [CONNECT, REQUEST]);
     let key = section.field.clone();
     section.finish();

@@ -85,6 +85,10 @@ pub trait Target: Send + Sync {
     /// What is known about the target beyond its configuration: what was recalled, and what was found out since.
     fn learnt(&self) -> Knowledge;
 
+    /// Asks the target what it can, and heeds what it says where nobody who counts more says otherwise. Changes nothing
+    /// where it does not answer.
+    fn discover(&self) -> impl Future<Output = ()> + Send;
+
     /// How many resources of a type there are; `None` if the target does not say.
     fn population(&self, resource_type: ResourceType) -> impl Future<Output = Result<Option<u64>, TargetError>> + Send;
 

@@ -46,6 +46,10 @@ pub async fn prepare<S: Source, T: Target>(
     progress: &ProgressSender,
 ) -> Result<Prepared, CycleError> {
     let vendor = channel.source.identify().await?;
+    // What a target can changes seldom, so it is not asked in every cycle.
+    if snapshot.first || depth == Depth::Full {
+        channel.target.discover().await;
+    }
     let (desired, watched) = read(channel, vendor, &snapshot.scope_groups, watch, progress).await?;
     progress.send_replace(Progress { phase: Phase::Matching, ..Progress::default() });
     let recovered = recover::look_up(channel, &mut snapshot).await?;

@@ -332,26 +332,3 @@ fn questions_are_spelled_exactly() {
         assert_eq!(format!("{} {}?{}", request.method.as_str(), request.path, request.query), line);
     }
 }
-
-#[test]
-fn presets_hold_only_what_differs_and_say_where_it_is_from() {
-    for name in super::preset_names() {
-        let dialect = preset(name).unwrap();
-        assert_eq!(dialect.name, name);
-        let rows = dialect.rows();
-        let differs: Vec<&str> = rows.iter().filter(|row| row.from != "default").map(|row| row.name).collect();
-        match name {
-            "generic" => assert!(differs.is_empty()),
-            "paloalto-cie" => assert_eq!(differs, ["required", "never", "group_external_id", "manager", "workers"]),
-            other => panic!("{other} has no line here"),
-        }
-    }
-    let mut cie = preset("paloalto-cie").unwrap();
-    assert!(cie.capabilities.after_first_load.unwrap().contains("Full Sync"));
-    assert_eq!((cie.workers, cie.value("rate").as_str(), cie.rates.burst), (5, "25/s", 1));
-    cie.set("rate", "3/s", super::SaidBy::Configuration).unwrap();
-    let rows = cie.rows();
-    let rate = rows.iter().find(|row| row.name == "rate").unwrap();
-    assert_eq!((rate.value.as_str(), rate.from.as_str()), ("3/s", "configuration"));
-    assert_eq!(preset("no-such"), None);
-}

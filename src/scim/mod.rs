@@ -39,6 +39,10 @@ mod health;
 
 mod turns;
 
+mod discovery;
+
+mod schemas;
+
 mod probe;
 
 #[cfg(test)]
@@ -50,5 +54,6 @@ pub use dialect::{
 };
 pub use probe::Probe;
 pub use rates::{Kind, Rates, Window};
+pub use schemas::Schemas;
 pub use settings::{Auth, Retry, Settings};
 pub use target::Provider;

@@ -116,9 +116,9 @@ impl Request {
         request
     }
 
-    /// What the provider says of itself.
-    pub(super) fn service_provider_config() -> Self {
-        Self::of(Method::Get, ResourceType::User, "/ServiceProviderConfig".to_owned())
+    /// What the provider says of itself, at a place below the base URL.
+    pub(super) fn about(place: &str) -> Self {
+        Self::of(Method::Get, ResourceType::User, place.to_owned())
     }
 }
 

@@ -20,6 +20,7 @@ use crate::plan::{Action, Change, Edit, answers};
 /// One service provider. Shared by all channels that write to it: pace, pauses, credentials and what was learnt
 /// are the target's, not the channel's.
 pub struct Provider {
+    configured: Dialect,
     dialect: RwLock<Arc<Dialect>>,
     facts: Mutex<Knowledge>,
     pub(super) transport: Transport,
@@ -33,7 +34,8 @@ impl Provider {
     pub fn new(settings: Settings) -> Result<Self, TargetError> {
         Ok(Self {
             transport: Transport::new(&settings)?,
-            dialect: RwLock::new(Arc::new(settings.dialect)),
+            dialect: RwLock::new(Arc::new(settings.dialect.clone())),
+            configured: settings.dialect,
             facts: Mutex::default(),
             turns: Turns::default(),
             collections: [AtomicBool::new(false), AtomicBool::new(false)],
@@ -44,6 +46,27 @@ impl Provider {
     /// The dialect in force.
     pub fn dialect(&self) -> Arc<Dialect> {
         Arc::clone(&self.dialect.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The dialect as it was configured, before anything was found out.
+    pub(super) fn configured(&self) -> &Dialect {
+        &self.configured
+    }
+
+    /// Takes what the target announces in place of what it announced before. `facts` is given the dialect without either.
+    pub(super) fn announce(&self, facts: impl FnOnce(&Dialect) -> Vec<(&'static str, String)>) {
+        let mut plain = self.configured.clone();
+        let mut known = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|_, fact| fact.witness == Witness::Learnt);
+        for (knob, fact) in known.iter() {
+            let _set = plain.set(knob, &fact.value, SaidBy::Learnt);
+        }
+        drop(known);
+        let announced = facts(&plain);
+        *self.dialect.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(plain);
+        for (knob, value) in announced {
+            self.learn(knob, &value, Witness::Announced);
+        }
     }
 
     /// From now on a knob stands so, unless the configuration says otherwise. True if it does now.
@@ -228,6 +251,13 @@ impl Target for Provider {
 
     fn learnt(&self) -> Knowledge {
         self.facts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    async fn discover(&self) {
+        // Whatever goes wrong here goes wrong again with the next request, which says so.
+        if self.heed().await.is_err() {
+            tracing::debug!("The target could not be asked what it can");
+        }
     }
 
     async fn population(&self, resource_type: ResourceType) -> Result<Option<u64>, TargetError> {

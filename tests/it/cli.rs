@@ -586,3 +586,38 @@ fn log_lines_can_be_documents() {
     assert!(lines.iter().any(|line| line["fields"]["message"] == "created"), "{}", said.err);
     assert!(!said.err.contains("ada@example.com"), "values are not logged: {}", said.err);
 }
+
+#[test]
+fn a_check_prints_the_dialect_with_who_said_so_and_what_the_schemas_do_not_take() {
+    let office = Office::small("");
+    office.provider.change_personality(|personality| {
+        personality.documents.announced = json!({ "filter": { "maxResults": 40 } });
+        let mut schema = crate::support::provider::schemas::user();
+        schema["attributes"].as_array_mut().unwrap().retain(|attribute| attribute["name"] != "displayName");
+        personality.documents.schemas = crate::support::provider::schemas::listed(vec![schema]);
+    });
+    let text = std::fs::read_to_string(office.desk.path("config.yaml")).unwrap();
+    office
+        .desk
+        .write("config.yaml", &text.replace("    preset: generic", "    preset: entra-style\n    dialect: { etag: true }"));
+    let said = office.desk.expect(0, &["check"]);
+    for part in [
+        "  dialect entra-style, all else as by default:",
+        "    op_case = title (preset entra-style)",
+        "    etag = yes (configuration)",
+        "    page_size = 40 (announced)",
+        "    rate = 1000/s (configuration)",
+        "  warning: The schema of a user at the target has no displayName",
+    ] {
+        assert!(said.out.contains(part), "{part}\n{}", said.out);
+    }
+    assert!(!said.out.contains("(default)"), "{}", said.out);
+    let whole = office.desk.expect(0, &["-v", "check"]).out;
+    assert!(whole.contains("    unset = remove (default)") && whole.contains("    never = (nothing) (default)"), "{whole}");
+    let document = &office.desk.json(0, &["check"])[0];
+    let rows = document["targets"][0]["dialect"].as_array().unwrap();
+    assert_eq!(rows.len(), ldap2scim::scim::KNOBS.len());
+    assert!(rows.contains(&json!({ "name": "page_size", "value": "40", "from": "announced" })), "{rows:?}");
+    assert!(office.provider.writes().is_empty());
+    assert!(!office.desk.path("state").exists(), "check remembers nothing");
+}

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use ldap2scim::config::{KEYS, load};
+use ldap2scim::config::{ELSEWHERE, KEYS, load};
+use ldap2scim::scim::{Dialect, KNOBS, preset_names};
 
 fn example() -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("config.example.yaml")).unwrap()
@@ -62,4 +63,60 @@ fn reached(value: &serde_yaml::Value, path: &[&str]) -> bool {
         Some((&"*", rest)) => value.as_mapping().is_some_and(|map| map.values().any(|value| reached(value, rest))),
         Some((key, rest)) => value.get(*key).is_some_and(|value| reached(value, rest)),
     }
+}
+
+/// The lines of the example that give every knob with its default, as they should be.
+fn knobs() -> Vec<String> {
+    let default = Dialect::default();
+    let known = KNOBS.iter().filter(|knob| !ELSEWHERE.iter().any(|(name, _)| *name == knob.name));
+    let value = |name| match default.value(name) {
+        text if text.is_empty() => "[]".to_owned(),
+        text if text.contains(", ") => format!("[{text}]"),
+        text => text,
+    };
+    known.map(|knob| format!("{:<30}# {}", format!("{}: {}", knob.name, value(knob.name)), knob.summary)).collect()
+}
+
+/// Those lines as they are, with or without the mark of a comment before them.
+fn written() -> Vec<String> {
+    let text = example();
+    let section = text.lines().skip_while(|line| line.trim() != "dialect:").skip(1);
+    let section = section.take_while(|line| line.starts_with("      "));
+    section.map(|line| line.trim().trim_start_matches("# ").to_owned()).collect()
+}
+
+#[test]
+fn every_knob_stands_in_the_example_with_its_default() {
+    assert_eq!(written(), knobs(), "the section should be:\n{}", knobs().join("\n      # "));
+}
+
+#[test]
+fn what_the_example_says_of_knobs_is_what_holds_without_it() {
+    let directory = installed();
+    let path = directory.path().join("config.yaml");
+    let lines: String = written().iter().map(|line| format!("      {line}\n")).collect();
+    let text = std::fs::read_to_string(&path).unwrap().replace("preset: paloalto-cie", "preset: generic");
+    let (before, rest) = text.split_once("    dialect:\n").unwrap();
+    let rest = rest.lines().skip_while(|line| line.starts_with("      ")).collect::<Vec<_>>().join("\n");
+    std::fs::write(&path, format!("{before}    dialect:\n{lines}{rest}\n")).unwrap();
+    let settings = load(&path).unwrap_or_else(|problems| panic!("{problems}"));
+    let (_, target) = settings.targets.iter().next().unwrap();
+    for knob in KNOBS.iter().filter(|knob| !ELSEWHERE.iter().any(|(name, _)| *name == knob.name)) {
+        assert_eq!(target.dialect.value(knob.name), Dialect::default().value(knob.name), "{}", knob.name);
+    }
+}
+
+#[test]
+fn every_preset_has_a_section_in_the_manual_of_targets() {
+    let manual = include_str!("../../docs/targets.md");
+    for name in preset_names() {
+        let section = manual.split(&format!("\n## {name}\n")).nth(1).unwrap_or_else(|| panic!("{name} has no section"));
+        let section = section.split("\n## ").next().unwrap();
+        assert!(section.contains("**Here:**") || section.contains("here:**"), "{name}: what we do is not said");
+        assert!(section.contains("**Verified:**"), "{name}: what was verified is not said");
+        assert!(manual.contains(&format!("[{name}](#{name})")), "{name} is not in the table");
+    }
+    let sections = manual.lines().filter_map(|line| line.strip_prefix("## "));
+    let known: Vec<&str> = preset_names().collect();
+    assert!(sections.into_iter().all(|section| known.contains(&section)), "a section of no preset");
 }

@@ -32,6 +32,7 @@ targets:
     auth: { bearer: { env: PATH } }
     ca_file: ca.pem
     rate: { per_second: 2.5, burst: 3 }
+    dialect: { page_size: 50, never: [userType, nickName], etag: true, settle: 0.5, member_remove: value_array, headers: ["X-A: 1, 2", "X-B: 3"] }
     timeouts: { connect: 2s, request: 3s }
   lab:
     base_url: http://127.0.0.1:8080
@@ -109,6 +110,19 @@ fn targets_are_read_with_all_their_keys() {
     assert!(matches!(&cie.auth, Auth::Bearer(Secret::Env(name)) if name == "PATH"));
     assert_eq!((cie.dialect.value("rate").as_str(), cie.dialect.rates.burst), ("2.5/s", 3));
     assert_eq!((cie.connect_timeout.as_secs(), cie.request_timeout.as_secs()), (2, 3));
+    for (knob, value, from) in [
+        ("page_size", "50", "configuration"),
+        ("never", "userType, nickName", "configuration"),
+        ("etag", "yes", "configuration"),
+        ("settle", "0.5", "configuration"),
+        ("member_remove", "value_array", "configuration"),
+        ("headers", "X-A: 1, 2 | X-B: 3", "configuration"),
+        ("manager", "text", "preset paloalto-cie"),
+        ("unset", "remove", "default"),
+    ] {
+        let row = cie.dialect.rows().into_iter().find(|row| row.name == knob).unwrap();
+        assert_eq!((row.value.as_str(), row.from.as_str()), (value, from), "{knob}");
+    }
     let generic = crate::scim::preset("generic").unwrap();
     assert!(matches!(lab.auth, Auth::None) && lab.ca_file.is_none());
     assert_eq!(lab.dialect, generic);
@@ -205,6 +219,54 @@ fn the_list_of_keys_is_what_is_read() {
     let mut listed: Vec<String> = KEYS.iter().map(|key| (*key).to_owned()).collect();
     listed.sort();
     assert_eq!(reader.asked(), listed);
+}
+
+#[test]
+fn what_a_channel_leaves_out_is_as_the_targets_dialect_has_it() {
+    let directory = directory();
+    let rules = |changes: &[(&str, &str)]| parsed(directory.path(), &spoilt(changes)).ok().unwrap().channels[0].clone();
+    let plain = rules(&[]);
+    assert_eq!((plain.rules.user_removal, plain.rules.group_removal), (UserRemoval::Deactivate, GroupRemoval::Delete));
+    let dialect = "    dialect: { nesting: keep, user_removal: keep, group_removal: empty }\n    base_url";
+    let other = rules(&[("    base_url", dialect)]);
+    assert_eq!((other.rules.user_removal, other.rules.group_removal), (UserRemoval::Keep, GroupRemoval::Empty));
+    assert_eq!(other.rules.groups.unwrap().nesting, Nesting::Keep);
+    let said = "    groups:\n      nesting: flatten\n";
+    let removal = "    removal: { users: deactivate, groups: delete }\n    guard:";
+    let written = rules(&[("    base_url", dialect), ("    groups:\n", said), ("    guard:", removal)]);
+    assert_eq!((written.rules.user_removal, written.rules.group_removal), (UserRemoval::Deactivate, GroupRemoval::Delete));
+    assert_eq!(written.rules.groups.unwrap().nesting, Nesting::Flatten);
+    assert_eq!(rules(&[("paloalto-cie", "aws-iam-identity-center")]).rules.group_removal, GroupRemoval::Empty);
+}
+
+#[test]
+fn every_preset_works_with_the_mapping_of_every_directory() {
+    let directory = directory();
+    for preset in crate::scim::preset_names() {
+        let groups = ("    groups:\n      base_dn: \"dc=x\"\n", "");
+        let settings = parsed(directory.path(), &spoilt(&[("paloalto-cie", preset), groups]));
+        let settings = settings.unwrap_or_else(|problems| panic!("{preset}: {problems}"));
+        assert!(matches!(settings.channels[0].rules.mapping, MappingChoice::ByVendor { .. }), "{preset}");
+    }
+}
+
+#[test]
+fn a_target_without_groups_or_deletes_may_be_told_that_it_has_them() {
+    let directory = directory();
+    for (changes, expected) in [
+        (vec![("preset: paloalto-cie", "preset: gitlab"), ("    base_url", "    dialect: { groups: yes }\n    base_url")], None),
+        (
+            vec![
+                ("preset: paloalto-cie", "preset: github-emu"),
+                ("    base_url", "    dialect: { user_delete: true }\n    base_url"),
+                ("    guard:", "    removal: { users: delete }\n    guard:"),
+            ],
+            Some(UserRemoval::Delete),
+        ),
+    ] {
+        let settings = parsed(directory.path(), &spoilt(&changes)).unwrap_or_else(|problems| panic!("{problems}"));
+        assert_eq!(settings.channels[0].rules.user_removal, expected.unwrap_or(UserRemoval::Deactivate));
+    }
 }
 
 #[test]

@@ -28,6 +28,61 @@ fn the_sound_configuration_is_accepted() {
 }
 
 #[test]
+fn a_dialect_is_refused_where_it_stands() {
+    let dialect = |written: &str| format!("    dialect: {{ {written} }}\n    base_url");
+    let rows = [
+        ("op_cas: title", "c.yaml:9:16: targets.cie.dialect.op_cas: there is no such knob [did you mean op_case?]"),
+        ("op_case: tilte", "c.yaml:9:25: targets.cie.dialect.op_case: must be one of lower, title"),
+        ("page_size: 0", "c.yaml:9:27: targets.cie.dialect.page_size: must be a whole number above zero"),
+        ("etag: ~", "c.yaml:9:22: targets.cie.dialect.etag: expected text, a number…"),
+        ("never: [[userType]]", "c.yaml:9:23: targets.cie.dialect.never: expected a list of texts or numbers, found a list"),
+        ("never: ['a[b']", "c.yaml:9:23: targets.cie.dialect.never: …"),
+        (
+            "headers: 'X-A: 1 | authorization: Bearer hunter2'",
+            "c.yaml:9:16: targets.cie.dialect.headers: headers that carry credentials are not set here [credentials belong into auth \
+             of the target, as a secret]",
+        ),
+        ("headers: [hunter2]", "c.yaml:9:25: targets.cie.dialect.headers: must be written like X-Name: value"),
+        ("longest: userName", "c.yaml:9:25: targets.cie.dialect.longest: must be written like userName 21"),
+        ("rate: 5/s", "c.yaml:9:16: targets.cie.dialect.rate: is not set here [there is a key for it: rate of the target]"),
+        (
+            "workers: 5",
+            "c.yaml:9:16: targets.cie.dialect.workers: is not set here [there is a key for it: workers of the channel]",
+        ),
+        (
+            "user_removal: delete, user_delete: no",
+            "c.yaml:9:5: targets.cie.dialect: user_removal deletes users, and user_delete is no [deactivate instead…",
+        ),
+        (
+            "groups: no",
+            "c.yaml:18:5: channels.chicago.groups: the target's dialect says that it has no groups [leave groups out; if your tenant \
+             has them, write dialect: { groups: yes } in the target]",
+        ),
+    ];
+    let written: Vec<(String, &str)> = rows.iter().map(|(written, expected)| (dialect(written), *expected)).collect();
+    check(&written.iter().map(|(to, expected)| ("    base_url", to.as_str(), *expected)).collect::<Vec<_>>());
+    for (written, _) in written.iter().filter(|(written, _)| written.contains("hunter2")) {
+        let told = parsed(directory().path(), &spoilt(&[("    base_url", written)])).unwrap_err().to_string();
+        assert!(!told.contains("hunter2"), "{told}");
+    }
+    check(&[("    base_url", "    dialect: yes\n    base_url", "c.yaml:9:14: targets.cie.dialect: expected a map of keys…")]);
+}
+
+#[test]
+fn a_preset_keeps_channels_from_what_its_target_does_not_have_or_must_not_do() {
+    let directory = directory();
+    let github = [("paloalto-cie", "github-emu"), ("    guard:", "    removal: { users: delete }\n    guard:")];
+    let said = told(directory.path(), &spoilt(&github));
+    assert_eq!(said.len(), 1, "{said:?}");
+    for part in ["c.yaml:19:23: channels.chicago.removal.users:", "preset github-emu", "cannot be had back", "user_delete: yes"] {
+        assert!(said[0].contains(part), "{part}: {said:?}");
+    }
+    let said = told(directory.path(), &spoilt(&[("paloalto-cie", "gitlab")]));
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].contains("c.yaml:17:5: channels.chicago.groups: a target of preset gitlab has no groups"), "{said:?}");
+}
+
+#[test]
 fn keys_are_refused_where_they_stand() {
     check(&[
         ("state_dir:", "statedir:", "c.yaml:1:1: statedir: unknown key [did you mean state_dir?]"),

@@ -105,7 +105,9 @@ impl Dialect {
     /// Sets a knob. `Ok(false)` where somebody who counts more has set it already.
     pub fn set(&mut self, name: &str, value: &str, by: SaidBy) -> Result<bool, KnobError> {
         let knob = knob(name).ok_or_else(|| KnobError::Unknown(name.to_owned()))?;
-        if self.said_by(knob.name) > by {
+        // Bulk is allowed here and offered there: where the target has none, nobody's leave makes it have one.
+        let withdrawn = knob.name == "bulk" && value == "no" && by >= SaidBy::Announced;
+        if self.said_by(knob.name) > by && !withdrawn {
             return Ok(false);
         }
         (knob.read)(self, value).map_err(KnobError::Value)?;

@@ -21,6 +21,7 @@ mod answers;
 mod line;
 mod patch;
 mod rules;
+pub mod schemas;
 mod state;
 
 use std::collections::BTreeSet;
@@ -78,6 +79,8 @@ pub struct Personality {
     pub latency: Duration,
     /// ServiceProviderConfig says that PATCH is not supported, and there is none.
     pub no_patch: bool,
+    /// What it says of itself.
+    pub documents: schemas::Documents,
 }
 
 impl Default for Personality {
@@ -103,6 +106,7 @@ impl Default for Personality {
             manager_is_text: false,
             latency: Duration::ZERO,
             no_patch: false,
+            documents: schemas::Documents::default(),
         }
     }
 }

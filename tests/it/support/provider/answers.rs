@@ -150,12 +150,8 @@ fn manners(state: &State, request: &Recorded, headers: &HeaderMap) -> Result<(),
 
 fn served(state: &mut State, request: &Recorded) -> Result<Response, Refusal> {
     let missing = || (404, "", "no such address".to_owned());
-    if request.path == "/ServiceProviderConfig" {
-        return Ok(reply(
-            state,
-            200,
-            json!({ "patch": { "supported": !state.personality.no_patch }, "filter": { "supported": true } }),
-        ));
+    if let Some(document) = state.personality.documents.at(&request.path, !state.personality.no_patch) {
+        return Ok(reply(state, 200, document));
     }
     let mut segments = request.path.strip_prefix('/').ok_or_else(missing)?.split('/');
     let kind = match segments.next() {
