@@ -13,6 +13,7 @@ mod ldap_slapd;
 mod main_job;
 mod recovery;
 mod scim_faults;
+mod scim_pace;
 mod scim_server;
 mod store_contract;
 mod support;
