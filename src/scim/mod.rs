@@ -3,6 +3,8 @@
 
 mod settings;
 
+mod kind;
+
 mod rates;
 
 mod dialect;
@@ -27,11 +29,17 @@ mod members;
 
 mod transport;
 
+mod exchange;
+
 mod client;
 
 mod credentials;
 
 mod pacing;
+
+mod windows;
+
+mod restraint;
 
 mod waiting;
 
@@ -52,8 +60,10 @@ pub use dialect::{
     Booleans, ContentType, Dialect, DialectRow, Discovery, FilterUse, KNOBS, Knob, KnobError, Knobs, ManagerForm, MemberRemove,
     OpCase, Pagination, PatchForm, PutMode, SaidBy, Unset, UpdateBy, knob, preset, preset_names,
 };
+pub use kind::Kind;
 pub use probe::Probe;
-pub use rates::{Kind, Rates, Window};
+
+pub use rates::{Rates, Window};
 pub use schemas::Schemas;
 pub use settings::{Auth, Retry, Settings};
 pub use target::Provider;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::Kind;
+
 /// So many requests in any stretch of time of this length.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Window {
@@ -9,19 +11,6 @@ pub struct Window {
     pub requests: f64,
     /// The stretch.
     pub period: Duration,
-}
-
-/// Kinds of requests that providers count apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
-    /// Look-ups and lists.
-    Read,
-    /// Users created.
-    UserCreate,
-    /// Users changed or deleted.
-    UserUpdate,
-    /// Groups created, changed or deleted.
-    GroupUpdate,
 }
 
 /// What a target allows. Every window that a request falls under must have room for it.
@@ -59,6 +48,22 @@ impl Rates {
     }
 }
 
+impl Window {
+    /// `1000 user creates an hour`.
+    pub(super) fn told(&self, what: &str) -> String {
+        let period = match self.period.as_secs() {
+            1 => "a second".to_owned(),
+            60 => "a minute".to_owned(),
+            3600 => "an hour".to_owned(),
+            _ => format!("in {} s", self.period.as_secs_f64()),
+        };
+        format!("{} {what} {period}", self.requests)
+    }
+}
+
+/// A longer window is a slip of the pen: nobody counts over more than a month.
+const LONGEST_PERIOD: u64 = 31 * 24 * 3600;
+
 /// Units of a window, as they are written.
 const UNITS: &[(&str, u64)] = &[("s", 1), ("min", 60), ("h", 3600)];
 
@@ -85,7 +90,8 @@ pub(super) fn parse(text: &str) -> Result<Vec<Window>, String> {
         let (requests, unit) = part.trim().split_once('/')?;
         let requests: f64 = requests.parse().ok().filter(|number: &f64| number.is_finite() && *number > 0.0)?;
         let known = UNITS.iter().find(|(known, _)| *known == unit).map(|(_, seconds)| *seconds);
-        let seconds = known.or_else(|| unit.strip_suffix('s')?.parse().ok()).filter(|seconds| *seconds > 0)?;
+        let seconds =
+            known.or_else(|| unit.strip_suffix('s')?.parse().ok()).filter(|seconds| (1..=LONGEST_PERIOD).contains(seconds))?;
         Some(Window { requests, period: Duration::from_secs(seconds) })
     };
     text.split(',').map(|part| one(part).ok_or_else(wrong)).collect()
@@ -105,7 +111,7 @@ mod tests {
         ] {
             assert_eq!(text(&parse(written).unwrap()), again);
         }
-        for wrong in ["", "25", "0/s", "-1/s", "x/s", "5/0s", "5/day", "inf/s"] {
+        for wrong in ["", "25", "0/s", "-1/s", "x/s", "5/0s", "5/day", "inf/s", "5/99999999s"] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
     }

@@ -62,7 +62,7 @@ async fn every_answer_has_its_meaning() {
         (Fault::status(413), ["rejected", "rejected", "rejected", "rejected"], [1, 1, 1, 1]),
         (Fault::html(422), ["rejected", "rejected", "rejected", "rejected"], [1, 1, 1, 1]),
         (Fault::too_many("0"), ["unavailable", "unavailable", "unavailable", "unavailable"], [5, 5, 5, 5]),
-        (Fault::status(423), ["unavailable", "unavailable", "unavailable", "unavailable"], [5, 5, 5, 5]),
+        (Fault::status(423), ["rejected", "rejected", "rejected", "rejected"], [5, 5, 5, 5]),
         (Fault::html(503), ["unavailable", "unavailable", "unavailable", "unavailable"], [5, 5, 5, 5]),
         (Fault::status(500), ["answer lost", "answer lost", "answer lost", "rejected"], [1, 5, 5, 5]),
         (Fault::html(502), ["answer lost", "answer lost", "answer lost", "rejected"], [1, 5, 5, 5]),

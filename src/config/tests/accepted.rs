@@ -31,7 +31,15 @@ targets:
     base_url: https://scim.example.com/v2
     auth: { bearer: { env: PATH } }
     ca_file: ca.pem
-    rate: { per_second: 2.5, burst: 3 }
+    rate:
+      per_second: 2.5
+      per_minute: 120
+      per_hour: 6000
+      burst: 3
+      read: { per_second: 20, per_minute: 1000, per_hour: 50000 }
+      user_create: { per_second: 1, per_minute: 30, per_hour: 1000 }
+      user_update: { per_second: 2, per_minute: 60, per_hour: 2000 }
+      group_update: { per_second: 3, per_minute: 90, per_hour: 3000 }
     dialect: { page_size: 50, never: [userType, nickName], etag: true, settle: 0.5, member_remove: value_array, headers: ["X-A: 1, 2", "X-B: 3"] }
     timeouts: { connect: 2s, request: 3s }
   lab:
@@ -108,7 +116,17 @@ fn targets_are_read_with_all_their_keys() {
     let [(_, cie), (_, lab)] = settings.targets.iter().collect::<Vec<_>>()[..] else { panic!("two targets") };
     assert_eq!((cie.name.as_str(), cie.base_url.as_str()), ("cie", "https://scim.example.com/v2"));
     assert!(matches!(&cie.auth, Auth::Bearer(Secret::Env(name)) if name == "PATH"));
-    assert_eq!((cie.dialect.value("rate").as_str(), cie.dialect.rates.burst), ("2.5/s", 3));
+    for (knob, expected) in [
+        ("rate", "2.5/s, 120/min, 6000/h"),
+        ("burst", "3"),
+        ("rate_read", "20/s, 1000/min, 50000/h"),
+        ("rate_user_create", "1/s, 30/min, 1000/h"),
+        ("rate_user_update", "2/s, 60/min, 2000/h"),
+        ("rate_group_update", "3/s, 90/min, 3000/h"),
+    ] {
+        assert_eq!(cie.dialect.value(knob), expected);
+        assert_eq!(cie.dialect.said_by(knob), crate::scim::SaidBy::Configuration, "{knob}");
+    }
     assert_eq!((cie.connect_timeout.as_secs(), cie.request_timeout.as_secs()), (2, 3));
     for (knob, value, from) in [
         ("page_size", "50", "configuration"),
@@ -199,6 +217,24 @@ fn a_merged_channel_keeps_what_it_says_itself() {
     let berlin = channel(&settings, "berlin");
     assert_eq!((berlin.mode, berlin.workers), (Mode::Live, 7));
     assert_eq!(berlin.rules.users.scope.group_dns, Vec::new());
+}
+
+#[test]
+fn windows_that_are_written_replace_the_presets_and_the_others_stay() {
+    let directory = directory();
+    for (written, expected) in [
+        ("per_minute: 600", ["600/min", "1", "unlimited"]),
+        ("burst: 20", ["25/s", "20", "unlimited"]),
+        ("user_create: { per_hour: 1000 }", ["25/s", "1", "1000/h"]),
+        ("per_hour: 0.5, per_second: 3", ["3/s, 0.5/h", "1", "unlimited"]),
+        ("user_create: {}", ["25/s", "1", "unlimited"]),
+    ] {
+        let text = spoilt(&[("    auth:", &format!("    rate: {{ {written} }}\n    auth:"))]);
+        let settings = parsed(directory.path(), &text).ok().unwrap();
+        let (_, target) = settings.targets.iter().next().unwrap();
+        let values = ["rate", "burst", "rate_user_create"].map(|knob| target.dialect.value(knob));
+        assert_eq!(values, expected, "{written}");
+    }
 }
 
 #[test]

@@ -227,6 +227,32 @@ fn values_of_the_wrong_kind_are_refused() {
         ),
         (
             "    auth:",
+            "    rate: { per_minute: -1 }\n    auth:",
+            "c.yaml:10:25: targets.cie.rate.per_minute: must be from 0.01 to 600000",
+        ),
+        (
+            "    auth:",
+            "    rate: { per_hour: 1e9 }\n    auth:",
+            "c.yaml:10:23: targets.cie.rate.per_hour: must be from 0.01 to 36000000",
+        ),
+        (
+            "    auth:",
+            "    rate: { user_create: { per_hour: 0 } }\n    auth:",
+            "c.yaml:10:38: targets.cie.rate.user_create.per_hour: must be from 0.01 to 36000000",
+        ),
+        (
+            "    auth:",
+            "    rate: { group_update: 5 }\n    auth:",
+            "c.yaml:10:27: targets.cie.rate.group_update: expected a map of keys, found a number",
+        ),
+        (
+            "    auth:",
+            "    rate: { read: { burst: 5 } }\n    auth:",
+            "c.yaml:10:21: targets.cie.rate.read.burst: unknown key [known here: per_second, per_minute, per_hour]",
+        ),
+        ("    auth:", "    rate: { burst: 0 }\n    auth:", "c.yaml:10:20: targets.cie.rate.burst: must be from 1 to 10000"),
+        (
+            "    auth:",
             "    rate: { burst: many }\n    auth:",
             "c.yaml:10:20: targets.cie.rate.burst: expected a whole number, found text",
         ),
