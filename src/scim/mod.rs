@@ -3,6 +3,10 @@
 
 mod settings;
 
+mod auth;
+
+mod proxy;
+
 mod rates;
 
 mod dialect;
@@ -29,7 +33,17 @@ mod transport;
 
 mod client;
 
+mod identity;
+
 mod credentials;
+
+mod oauth;
+
+mod assertion;
+
+mod der;
+
+mod expiry;
 
 mod pacing;
 
@@ -44,11 +58,15 @@ mod probe;
 #[cfg(test)]
 mod golden;
 
+pub use auth::{Auth, ClientCertificate, ClientProof, OAuth, header_fault, key_fault};
 pub use dialect::{
     Booleans, ContentType, Dialect, DialectRow, Discovery, FilterUse, KNOBS, Knob, KnobError, Knobs, ManagerForm, MemberRemove,
     OpCase, Pagination, PatchForm, PutMode, SaidBy, Unset, UpdateBy, knob, preset, preset_names,
 };
+pub use expiry::{Notice, Reminders, Stage};
+pub use identity::CertificateFault;
 pub use probe::Probe;
+pub use proxy::{Proxy, ProxyAddress};
 pub use rates::{Kind, Rates, Window};
-pub use settings::{Auth, Retry, Settings};
+pub use settings::{Retry, Settings};
 pub use target::Provider;

@@ -4,10 +4,10 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, LOCATION};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, LOCATION};
 
 use super::answer::{Answer, cut};
-use super::credentials::Credentials;
+use super::credentials::{Credentials, Proof};
 use super::health::{Forbidden, Health};
 use super::pacing::Pacing;
 use super::request::{Method, Request};
@@ -55,12 +55,12 @@ enum Try {
 impl Transport {
     pub(super) fn new(settings: &Settings) -> Result<Self, TargetError> {
         Ok(Self {
-            client: client::client(settings)?,
+            client: client::client_of_target(settings)?,
             base_url: settings.base_url.clone(),
             name: settings.name.clone(),
             content_type: settings.dialect.knobs.content_type,
             retry: settings.retry,
-            credentials: Credentials::new(settings.auth.clone()),
+            credentials: Credentials::new(settings)?,
             pacing: Pacing::new(&settings.dialect.rates, settings.retry.longest_pause),
             health: Health::new(settings.retry.max),
             looking: tokio::sync::Mutex::new(()),
@@ -102,9 +102,9 @@ impl Transport {
 
     /// True if the target answers a harmless question.
     async fn answers(&self) -> bool {
-        let (Ok(()), Ok(token)) = (self.pacing.permit().await, self.credentials.token()) else { return false };
+        let (Ok(()), Ok(proof)) = (self.pacing.permit().await, self.credentials.token().await) else { return false };
         let question = Request::page(ResourceType::User, 1, 1);
-        let outcome = self.exchange(&question, token.as_ref().map(|token| &token.header)).await;
+        let outcome = self.exchange(&question, &proof).await;
         matches!(outcome, Try::Answer(answer) if answer.is_success())
     }
 
@@ -115,8 +115,8 @@ impl Transport {
         let mut failed = 0;
         loop {
             self.pacing.permit().await?;
-            let token = self.credentials.token()?;
-            let outcome = self.exchange(request, token.as_ref().map(|token| &token.header)).await;
+            let proof = self.credentials.token().await?;
+            let outcome = self.exchange(request, &proof).await;
             let last = failed + 1 >= self.retry.tries;
             match outcome {
                 Try::Answer(answer) if answer.status == 403 => {
@@ -145,9 +145,9 @@ impl Transport {
                 Try::TooLarge if request.method == Method::Get => return Err(TargetError::Protocol(TOO_LARGE.to_owned())),
                 Try::TooLarge => return Err(TargetError::AnswerLost(TOO_LARGE.to_owned())),
                 Try::Refused => {
-                    self.credentials.refuse(token.as_ref())?;
+                    self.credentials.refuse(&proof).await?;
                     if renewed {
-                        return Err(TargetError::Unauthorized("it refused the token and the one that replaced it".to_owned()));
+                        return Err(TargetError::Unauthorized("it refused the credentials and those that replaced them".to_owned()));
                     }
                     renewed = true;
                     continue;
@@ -191,7 +191,7 @@ impl Transport {
         }
     }
 
-    async fn exchange(&self, request: &Request, authorization: Option<&reqwest::header::HeaderValue>) -> Try {
+    async fn exchange(&self, request: &Request, proof: &Proof) -> Try {
         let started = tokio::time::Instant::now();
         let address = url::joined(&self.base_url, &request.path, &request.query);
         let mut builder = match request.method {
@@ -201,9 +201,7 @@ impl Transport {
             Method::Delete => self.client.delete(address),
         }
         .header(ACCEPT, "application/scim+json, application/json;q=0.9");
-        if let Some(value) = authorization {
-            builder = builder.header(AUTHORIZATION, value);
-        }
+        builder = builder.headers(proof.headers());
         if let Some(body) = &request.body {
             let media_type = match self.content_type {
                 ContentType::ScimJson => "application/scim+json",
@@ -272,7 +270,7 @@ fn redirected(status: u16, location: Option<&str>) -> String {
 }
 
 /// An HTTP error with its causes and without the address, which may hold attribute values.
-fn said(error: &reqwest::Error) -> String {
+pub(super) fn said(error: &reqwest::Error) -> String {
     let mut words = Vec::new();
     if error.is_timeout() {
         words.push("no answer in time".to_owned());
