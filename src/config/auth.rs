@@ -113,11 +113,8 @@ enum Method {
     PrivateKey,
 }
 
-const METHODS: &[(&str, Method)] = &[
-    ("client_secret_basic", Method::Basic),
-    ("client_secret_post", Method::Post),
-    ("private_key_jwt", Method::PrivateKey),
-];
+const METHODS: &[(&str, Method)] =
+    &[("client_secret_basic", Method::Basic), ("client_secret_post", Method::Post), ("private_key_jwt", Method::PrivateKey)];
 
 fn oauth(section: Section<'_>, clear: ClearText) -> Option<scim::OAuth> {
     let optional_text = |key| section.optional(key).map(|field| text(&field).map(str::to_owned));
@@ -156,7 +153,8 @@ fn oauth(section: Section<'_>, clear: ClearText) -> Option<scim::OAuth> {
             if let Some(Some(Method::Basic | Method::Post)) = method {
                 field.reader.problem(field.finding_at_key("goes with private_key_jwt only").bare());
             }
-            let [key_id, audience] = [key_id, assertion_audience].map(|field| field.and_then(|field| text(&field).map(str::to_owned)));
+            let [key_id, audience] =
+                [key_id, assertion_audience].map(|field| field.and_then(|field| text(&field).map(str::to_owned)));
             key.map(|key| scim::ClientProof::PrivateKey { key, key_id, audience })
         }
         (None, None) | (Some(_), Some(_)) => {

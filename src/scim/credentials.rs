@@ -23,7 +23,7 @@ enum Kind {
     /// Nothing in the request; perhaps a certificate below it.
     None,
     /// A secret that is sent as it is.
-    Kept(Kept),
+    Kept(Box<Kept>),
     /// Tokens that somebody issues.
     Issued(Box<Tokens>),
 }
@@ -64,7 +64,7 @@ impl Credentials {
     pub(super) fn new(settings: &Settings) -> Result<Self, TargetError> {
         Ok(Self(match &settings.auth {
             Auth::None => Kind::None,
-            Auth::Bearer(_) | Auth::Basic { .. } | Auth::Header { .. } => Kind::Kept(Kept::new(settings.auth.clone())),
+            Auth::Bearer(_) | Auth::Basic { .. } | Auth::Header { .. } => Kind::Kept(Box::new(Kept::new(settings.auth.clone()))),
             Auth::OAuth(oauth) => Kind::Issued(Box::new(Tokens::new(oauth, settings)?)),
         }))
     }
@@ -162,9 +162,7 @@ impl Kept {
                 let login = STANDARD.encode(format!("{user}:{}", read.expose_secret()));
                 Proof::new(AUTHORIZATION, &format!("Basic {login}").into())
             }
-            Auth::Header { name, .. } => {
-                HeaderName::from_bytes(name.as_bytes()).ok().and_then(|name| Proof::new(name, &read))
-            }
+            Auth::Header { name, .. } => HeaderName::from_bytes(name.as_bytes()).ok().and_then(|name| Proof::new(name, &read)),
             Auth::None | Auth::Bearer(_) | Auth::OAuth(_) => Proof::bearer(&read),
         };
         proof.ok_or_else(|| TargetError::Secret(format!("{secret} holds characters that no header may have")))

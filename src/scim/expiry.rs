@@ -62,7 +62,10 @@ impl End {
             return Some(Stage::Over);
         }
         let days = day(now).until(self.on).map_or(0, |span| span.get_days());
-        [(1, Stage::Day), (7, Stage::Week), (30, Stage::Month)].into_iter().find(|(most, _)| days <= *most).map(|(_, stage)| stage)
+        [(1, Stage::Day), (7, Stage::Week), (30, Stage::Month)]
+            .into_iter()
+            .find(|(most, _)| days <= *most)
+            .map(|(_, stage)| stage)
     }
 
     fn notice(&self, target: &str, now: Timestamp) -> Option<Notice> {

@@ -48,9 +48,8 @@ impl ClientCertificate {
     pub(super) fn read(&self) -> Result<Identity, CertificateFault> {
         let chain = self.chain().map_err(CertificateFault::Certificate)?;
         let secret = self.key.read().map_err(CertificateFault::Key)?;
-        let key = PrivateKeyDer::from_pem_slice(secret.expose_secret().as_bytes()).map_err(|_| {
-            CertificateFault::Key(format!("{} holds no private key in PEM form that is not encrypted", self.key))
-        })?;
+        let key = PrivateKeyDer::from_pem_slice(secret.expose_secret().as_bytes())
+            .map_err(|_| CertificateFault::Key(format!("{} holds no private key in PEM form that is not encrypted", self.key)))?;
         match CertifiedKey::from_der(chain.clone(), key.clone_key(), &ring::default_provider()) {
             Ok(_) => Ok(Identity { chain, key }),
             Err(rustls::Error::InconsistentKeys(_)) => Err(CertificateFault::Key(format!(

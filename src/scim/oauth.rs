@@ -79,10 +79,16 @@ enum Fault {
 
 /// What became of one try.
 enum Try {
-    Token { proof: Proof, life: Duration },
+    Token {
+        proof: Proof,
+        life: Duration,
+    },
     Fault(Fault),
     /// It may go better soon.
-    Again { why: String, wait: Option<Duration> },
+    Again {
+        why: String,
+        wait: Option<Duration>,
+    },
 }
 
 impl Tokens {
@@ -193,8 +199,10 @@ impl Tokens {
             let started = Instant::now();
             let outcome = self.exchange(secret).await;
             tracing::debug!(
-                host = self.host(), issued = matches!(outcome, Try::Token { .. }),
-                milliseconds = started.elapsed().as_millis(), "token request"
+                host = self.host(),
+                issued = matches!(outcome, Try::Token { .. }),
+                milliseconds = started.elapsed().as_millis(),
+                "token request"
             );
             failed += 1;
             match outcome {

@@ -147,7 +147,9 @@ impl Transport {
                 Try::Refused => {
                     self.credentials.refuse(&proof).await?;
                     if renewed {
-                        return Err(TargetError::Unauthorized("it refused the credentials and those that replaced them".to_owned()));
+                        return Err(TargetError::Unauthorized(
+                            "it refused the credentials and those that replaced them".to_owned(),
+                        ));
                     }
                     renewed = true;
                     continue;
