@@ -137,10 +137,14 @@ impl Kept {
 
     fn refuse(&self, sent: &Proof) -> Result<(), TargetError> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.refused.is_none() && state.proof.as_ref().is_some_and(|proof| !proof.is(sent)) {
+            return Ok(());
+        }
+        // Whatever becomes of reading it, what was sent is not sent again.
+        state.refused = Some(sent.fingerprint);
         let stamp = self.secret().and_then(Secret::stamp);
         let proof = self.read()?;
         if proof.is(sent) {
-            state.refused = Some(proof.fingerprint);
             return Err(self.refused());
         }
         *state = State { proof: Some(proof), stamp, refused: None };

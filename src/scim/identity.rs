@@ -70,8 +70,7 @@ impl ClientCertificate {
         let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
         match chain {
             Ok(chain) if !chain.is_empty() => Ok(chain),
-            Ok(_) => Err(bad(&"it holds no certificate in PEM form")),
-            Err(error) => Err(bad(&error)),
+            Ok(_) | Err(_) => Err(bad(&"it holds no certificate in PEM form")),
         }
     }
 }

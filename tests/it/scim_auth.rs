@@ -153,6 +153,18 @@ async fn a_refused_secret_of_any_kind_is_sent_once_until_it_changes() {
         ask(&target).await.unwrap();
         assert_eq!(server.seen().len(), 2);
     }
+    // Not even while its file is out of reach.
+    let (moved, away) = (file.clone(), folder.path().join("away"));
+    let server = Server::start(None, move |_| {
+        let _ = std::fs::rename(&moved, &away);
+        (401, String::new())
+    })
+    .await;
+    let target = scim::Provider::new(settings(server.url("/scim"), Auth::Bearer(secret()))).unwrap();
+    for _ in 0..3 {
+        assert!(matches!(ask(&target).await, Err(TargetError::Secret(_))));
+    }
+    assert_eq!(server.seen().len(), 1);
 }
 
 #[tokio::test]
