@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Mode, Schedule, Settings};
 use crate::cycle::{Channel, CycleError, ProgressSender, Report, Store, TargetError, Trigger};
 use crate::ldap::Directory;
 use crate::model::{ChannelName, TargetName};
-use crate::scim::Provider;
+use crate::scim::{Provider, Reminders, Stage};
 
 /// Whose turn it is at each target: cycles of channels that share one run one after the other. Kept over a reload of
 /// the configuration.
@@ -28,6 +29,7 @@ pub struct Live {
     pub mode: Mode,
     /// When it runs by itself; `None`: never.
     pub schedule: Option<Schedule>,
+    reminders: Arc<Reminders>,
     turn: Arc<tokio::sync::Mutex<()>>,
 }
 
@@ -64,16 +66,17 @@ pub enum AssembleError {
 pub fn assemble(settings: Settings, turns: &mut Turns) -> Result<Assembled, AssembleError> {
     let sources: BTreeMap<String, Arc<Directory>> =
         settings.sources.into_iter().map(|(name, settings)| (name, Arc::new(Directory::new(settings)))).collect();
-    let mut targets: BTreeMap<TargetName, Arc<Provider>> = BTreeMap::new();
+    let mut targets: BTreeMap<TargetName, (Arc<Provider>, Arc<Reminders>)> = BTreeMap::new();
     for (name, settings) in settings.targets {
+        let reminders = Arc::new(Reminders::new(&settings));
         let provider = Provider::new(settings).map_err(|error| AssembleError::Target { name: name.clone(), error })?;
-        targets.insert(name, Arc::new(provider));
+        targets.insert(name, (Arc::new(provider), reminders));
     }
     let mut channels = Vec::new();
     for channel in settings.channels {
         let missing = |what| AssembleError::Dangling { channel: channel.name.clone(), what };
         let source = sources.get(&channel.source).ok_or_else(|| missing("source"))?;
-        let target = targets.get(&channel.target).ok_or_else(|| missing("target"))?;
+        let (target, reminders) = targets.get(&channel.target).ok_or_else(|| missing("target"))?;
         let turn = turns.0.entry(channel.target.clone()).or_default();
         channels.push(Arc::new(Live {
             channel: Channel {
@@ -86,6 +89,7 @@ pub fn assemble(settings: Settings, turns: &mut Turns) -> Result<Assembled, Asse
             source: channel.source,
             mode: channel.mode,
             schedule: channel.schedule,
+            reminders: Arc::clone(reminders),
             turn: Arc::clone(turn),
         }));
     }
@@ -114,6 +118,18 @@ impl Live {
             turn = self.turn.lock() => turn,
             () = stop.cancelled() => return Err(CycleError::Stopped),
         };
+        self.remind(Timestamp::now());
         crate::cycle::run(&self.channel, store, trigger, stop, progress).await
+    }
+
+    /// Logs what ends soon or has ended, each stage once a day and target.
+    fn remind(&self, now: Timestamp) {
+        let target = &self.channel.target_name;
+        for notice in self.reminders.due(now) {
+            match notice.stage {
+                Stage::Over => tracing::error!(target_name = %target, "{}", notice.text),
+                Stage::Month | Stage::Week | Stage::Day => tracing::warn!(target_name = %target, "{}", notice.text),
+            }
+        }
     }
 }

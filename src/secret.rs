@@ -2,7 +2,7 @@
 //! and never shown.
 
 use std::io::Read;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::PathBuf;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -23,7 +23,23 @@ pub enum Secret {
     Inline(SecretString),
 }
 
+/// What a secret's file looks like from outside: another look, another secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    modified: (i64, i64),
+    inode: (u64, u64),
+    length: u64,
+}
+
 impl Secret {
+    /// How its file looks, without reading it. `None` for what does not change while the program runs, and for a
+    /// file that cannot be looked at.
+    pub fn stamp(&self) -> Option<Stamp> {
+        let Self::File(path) = self else { return None };
+        let seen = std::fs::metadata(path).ok()?;
+        Some(Stamp { modified: (seen.mtime(), seen.mtime_nsec()), inode: (seen.dev(), seen.ino()), length: seen.len() })
+    }
+
     /// Reads the secret. The error says what to do and holds nothing of the secret.
     pub fn read(&self) -> Result<SecretString, String> {
         let text = match self {

@@ -21,7 +21,7 @@ use super::failure::Failure;
 use super::output::Output;
 use super::overlap::{self, Overlap, View};
 use super::progress::Display;
-use super::{interrupt, json, remembered, selection, snapshot, text};
+use super::{interrupt, json, remembered, reminders, selection, snapshot, text};
 
 /// What was found out about one channel.
 struct Finding<'a> {
@@ -46,6 +46,8 @@ pub async fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Fai
     for warning in &warnings {
         output.lines(format!("warning: {warning}").lines().map(str::to_owned));
     }
+    let reminded = reminders::of(&settings, jiff::Timestamp::now());
+    output.lines(reminders::lines(&reminded));
     let assembled = assemble(settings, &mut Turns::default())?;
     let stop = interrupt::token();
     let lists = Lists::of(arguments.verbose);
@@ -80,7 +82,11 @@ pub async fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Fai
         output.lines(channel_lines(finding, lists));
     }
     output.lines(overlaps.iter().flat_map(|overlap| overlap::lines(overlap, lists)));
-    output.json(&document(arguments, &warnings, &targets, &findings, &overlaps));
+    let mut document = document(arguments, &warnings, &targets, &findings, &overlaps);
+    if let Json::Object(map) = &mut document {
+        map.insert("reminders".to_owned(), reminders::document(&reminded));
+    }
+    output.json(&document);
     let of_targets = targets.values().map(|probe| probe.as_ref().map_or_else(|failure| failure.exit, |_| Exit::Done));
     Ok(findings.iter().map(exit).chain(of_targets).max().unwrap_or(Exit::Done))
 }

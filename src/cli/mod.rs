@@ -11,6 +11,7 @@ mod interrupt;
 mod owner;
 mod progress;
 mod remembered;
+mod reminders;
 mod selection;
 mod snapshot;
 

@@ -12,7 +12,7 @@ use super::change::Lists;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
-use super::{json, selection, text};
+use super::{json, reminders, selection, text};
 
 /// Shows the channels that are meant.
 pub fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> {
@@ -44,12 +44,15 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> 
             ));
         }
     }
+    let reminded = reminders::of(&settings, now);
+    output.lines(reminders::lines(&reminded));
     output.json(&json!({
         "document": "status",
         "version": json::VERSION,
         "state_dir": settings.state_dir.display().to_string(),
         "state": known.is_some(),
         "channels": documents,
+        "reminders": reminders::document(&reminded),
     }));
     Ok(worst)
 }

@@ -12,6 +12,16 @@ use super::values::{duration, text};
 
 /// A URL with one of these schemes, a host and no password in it.
 pub(super) fn url(field: &Field<'_>, schemes: &[&str]) -> Option<Url> {
+    let url = url_with_query(field, schemes)?;
+    if url.query().is_some() {
+        field.wrong("the URL must not hold a ? or #");
+        return None;
+    }
+    Some(url)
+}
+
+/// The same, perhaps with a query.
+pub(super) fn url_with_query(field: &Field<'_>, schemes: &[&str]) -> Option<Url> {
     let written = text(field)?;
     let wrong = |message: String, hint: Option<String>| {
         field.reader.problem(field.finding(message).hint(hint));
@@ -34,7 +44,7 @@ pub(super) fn url(field: &Field<'_>, schemes: &[&str]) -> Option<Url> {
         field.reader.problem(field.finding("the URL must not hold a user name or password").bare());
         return None;
     }
-    if url.query().is_some() || url.fragment().is_some() {
+    if url.fragment().is_some() {
         return wrong("the URL must not hold a ? or #".to_owned(), None);
     }
     Some(url)

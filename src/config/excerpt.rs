@@ -71,7 +71,8 @@ fn speaks_of_secrets(line: &str) -> bool {
                 || near("secret", 2)
                 || near("password", 3)
                 || near("credential", 2)
-                || matches!(&*word, "pw" | "pwd" | "pass")
+                || near("proxy", 1)
+                || matches!(&*word, "pw" | "pwd" | "pass" | "key")
         })
 }
 

@@ -61,7 +61,7 @@ impl Finding {
 
 /// True for places in sections that take secrets, wherever their lines lie in the file.
 fn holds_secrets(path: &str) -> bool {
-    path.split('.').any(|key| matches!(key, "bind" | "auth"))
+    path.split('.').any(|key| matches!(key, "bind" | "auth" | "proxy" | "client_certificate"))
 }
 
 /// The place of a character of a value, if the value stands in the file as it is; else the value's own place.

@@ -2,6 +2,7 @@
 
 mod auth;
 mod channel;
+mod client_certificate;
 mod connection;
 mod dialect;
 mod excerpt;
@@ -12,6 +13,7 @@ mod lint;
 mod load;
 mod mapping;
 mod problem;
+mod proxy;
 mod rate;
 mod reader;
 mod schedule;

@@ -3,6 +3,8 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use secrecy::SecretString;
+
 use crate::secret::Secret;
 
 use super::reader::{Field, Secrets, Section};
@@ -26,6 +28,35 @@ pub(super) fn secret(field: &Field<'_>) -> Option<Secret> {
         Kind::Nothing | Kind::Flag(_) | Kind::Whole(_) | Kind::Fraction(_) | Kind::List(_) => {
             field.unfit("text, or one of { file: … }, { env: … }, { credential: … }")
         }
+    }
+}
+
+/// A secret whose content is judged too; `fault` says what is wrong with it, and nothing of it.
+pub(super) fn checked_secret(field: &Field<'_>, fault: impl Fn(&SecretString) -> Option<String>) -> Option<Secret> {
+    let secret = secret(field)?;
+    if field.reader.secrets == Secrets::Unneeded {
+        return Some(secret);
+    }
+    // It could be read a moment ago; if it cannot now, that is told when it is used.
+    if let Some(why) = secret.read().ok().and_then(|read| fault(&read)) {
+        field.reader.problem(field.finding(format!("{secret} {why}")).bare());
+        return None;
+    }
+    Some(secret)
+}
+
+/// The path of a file with a secret, or another place of one; never the secret itself.
+pub(super) fn secret_file(field: &Field<'_>) -> Option<Secret> {
+    match &field.node.kind {
+        Kind::Text(written) if written.contains('\n') || written.contains("-----") => {
+            field.reader.problem(field.finding("expected the path of a file, found a key").bare());
+            None
+        }
+        Kind::Text(written) if !written.is_empty() => {
+            let path = field.reader.resolved(written);
+            readable(field, Way::File, Secret::File(path.clone()), Some(&path))
+        }
+        _ => secret(field),
     }
 }
 
@@ -56,10 +87,15 @@ fn place(section: Section<'_>) -> Option<Secret> {
         }
         Way::Credential => (Secret::Credential(written.to_owned()), None),
     };
+    readable(&field, way, secret, path.as_deref())
+}
+
+/// The secret, if it can be read and is kept from others.
+fn readable(field: &Field<'_>, way: Way, secret: Secret, path: Option<&Path>) -> Option<Secret> {
     if field.reader.secrets == Secrets::Unneeded {
         return Some(secret);
     }
-    if let Some(why) = path.as_deref().and_then(too_open) {
+    if let Some(why) = path.and_then(too_open) {
         let hint = path.map(|path| format!("chmod 600 {}", path.display()));
         field.reader.problem(field.finding(why).hint(hint));
         return None;

@@ -5,10 +5,12 @@ use std::time::Duration;
 use crate::model::TargetName;
 use crate::scim;
 
-use super::auth::auth;
-use super::connection::{ca_file, clear_text, is_loopback, timeouts, url};
+use super::auth::{ClearText, Written, auth};
+use super::client_certificate::client_certificate;
+use super::connection::{ca_file, is_loopback, timeouts, url};
 use super::dialect::dialect;
 use super::keys::did_you_mean;
+use super::proxy::proxy;
 use super::rate::rate;
 use super::reader::Field;
 use super::values::{flag, text};
@@ -27,29 +29,34 @@ pub(super) fn target(name: &str, field: Field<'_>) -> Option<(TargetName, scim::
     };
     let url_field = section.required("base_url");
     let base_url = url_field.as_ref().and_then(|field| url(field, &["https", "http"]));
-    let auth_field = section.optional("auth");
-    let auth = match auth_field.clone() {
-        None => Some(scim::Auth::None),
-        Some(field) => field.section().and_then(auth),
-    };
-    let ca_file = ca_file(&section);
     let allow_cleartext = section.optional("allow_cleartext").and_then(|field| flag(&field)).unwrap_or(false);
+    let proxy = proxy(&section, allow_cleartext);
+    let leaves = proxy.as_ref().is_some_and(scim::Proxy::leads_away);
+    let clear = ClearText { allowed: allow_cleartext, leaves };
+    let auth_field = section.optional("auth");
+    let written = match auth_field.clone() {
+        None => Some(Written { auth: scim::Auth::None, expires_on: None }),
+        Some(field) => field.section().and_then(|section| auth(section, clear)),
+    };
+    let certificate_is_written = section.optional("client_certificate").is_some();
+    let client_certificate = client_certificate(&section);
+    let ca_file = ca_file(&section);
     let dialect = preset.map(|preset| rate(&section, dialect(&section, preset)));
     let [connect_timeout, request_timeout] = timeouts(&section, "request", [CONNECT, REQUEST]);
     let key = section.field.clone();
     section.finish();
     let base_url = base_url?;
-    if let Some(field) = url_field
-        && base_url.scheme() == "http"
-        && !is_loopback(&base_url)
-    {
-        clear_text(&field, allow_cleartext, "everything, the token included,", "https://");
+    if let Some(field) = url_field {
+        clear.judge(&field, &base_url, "everything, the token included,");
     }
-    if auth_field.is_none() && !is_loopback(&base_url) {
+    if auth_field.is_none() && !certificate_is_written && !is_loopback(&base_url) {
         key.reader.warning(key.finding_at_key("no auth: requests go out without credentials"));
     }
-    let auth = auth?;
+    let Written { auth, expires_on } = written?;
     let settings = scim::Settings {
+        expires_on,
+        client_certificate,
+        proxy: proxy?,
         ca_file,
         allow_cleartext,
         connect_timeout,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::civil::Date;
 use jiff::{Span, SpanRelativeTo};
 
 use crate::model::Dn;
@@ -85,6 +86,18 @@ pub(super) fn duration(field: &Field<'_>, least: Duration, most: Duration) -> Op
         Some(duration) => return Some(duration),
     }
     None
+}
+
+/// A day.
+pub(super) fn date(field: &Field<'_>) -> Option<Date> {
+    const EXPECTED: &str = "a date such as 2027-01-31";
+    let Kind::Text(written) = &field.node.kind else { return field.unfit(EXPECTED) };
+    // Ten characters: a moment of the day would be parsed too, and its time ignored.
+    let day = written.parse::<Date>().ok().filter(|_| written.len() == 10);
+    if day.is_none() {
+        field.wrong(format!("expected {EXPECTED}"));
+    }
+    day
 }
 
 /// A distinguished name.

@@ -1,81 +1,184 @@
-//! The bearer token: read once, read again when it is refused, and not sent again once it was refused twice over.
+//! What goes into each request to prove who we are. A secret is read when it is needed, again when its file changes
+//! or it is refused, and is not sent again once it was refused until it changes.
 
 use std::sync::{Mutex, PoisonError};
 
-use reqwest::header::HeaderValue;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::Auth;
+use super::oauth::Tokens;
+use super::{Auth, Settings};
 use crate::cycle::TargetError;
-use crate::secret::Secret;
+use crate::secret::{Secret, Stamp};
 
-/// Digest of a token.
-type Fingerprint = [u8; 32];
+/// Digest of what was sent.
+pub(super) type Fingerprint = [u8; 32];
 
 /// The credentials of one target.
-pub(super) struct Credentials {
+pub(super) struct Credentials(Kind);
+
+enum Kind {
+    /// Nothing in the request; perhaps a certificate below it.
+    None,
+    /// A secret that is sent as it is.
+    Kept(Box<Kept>),
+    /// Tokens that somebody issues.
+    Issued(Box<Tokens>),
+}
+
+/// What goes into one request. It has no Debug form.
+#[derive(Clone, Default)]
+pub(super) struct Proof {
+    headers: HeaderMap,
+    fingerprint: Fingerprint,
+}
+
+impl Proof {
+    /// One header with a secret in it, marked as sensitive; `None` if it holds what no header may hold.
+    pub(super) fn new(name: HeaderName, value: &SecretString) -> Option<Self> {
+        let mut header = HeaderValue::from_str(value.expose_secret()).ok()?;
+        header.set_sensitive(true);
+        Some(Self { headers: HeaderMap::from_iter([(name, header)]), fingerprint: Secret::fingerprint(value) })
+    }
+
+    /// `Authorization: Bearer`.
+    pub(super) fn bearer(token: &SecretString) -> Option<Self> {
+        Self::new(AUTHORIZATION, &format!("Bearer {}", token.expose_secret()).into())
+    }
+
+    /// The headers to add.
+    pub(super) fn headers(&self) -> HeaderMap {
+        self.headers.clone()
+    }
+
+    /// True if the other says the same.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        self.fingerprint == other.fingerprint
+    }
+}
+
+impl Credentials {
+    /// Nothing is read or asked for yet.
+    pub(super) fn new(settings: &Settings) -> Result<Self, TargetError> {
+        Ok(Self(match &settings.auth {
+            Auth::None => Kind::None,
+            Auth::Bearer(_) | Auth::Basic { .. } | Auth::Header { .. } => Kind::Kept(Box::new(Kept::new(settings.auth.clone()))),
+            Auth::OAuth(oauth) => Kind::Issued(Box::new(Tokens::new(oauth, settings)?)),
+        }))
+    }
+
+    /// What to send. `Unauthorized`, without asking anybody, as long as it would be what was refused.
+    pub(super) async fn token(&self) -> Result<Proof, TargetError> {
+        match &self.0 {
+            Kind::None => Ok(Proof::default()),
+            Kind::Kept(kept) => kept.proof(),
+            Kind::Issued(tokens) => tokens.proof().await,
+        }
+    }
+
+    /// The target answered 401. `Ok` if there is something else to try now.
+    pub(super) async fn refuse(&self, sent: &Proof) -> Result<(), TargetError> {
+        match &self.0 {
+            Kind::None => Err(TargetError::Unauthorized("it wants credentials and none are configured".to_owned())),
+            Kind::Kept(kept) => kept.refuse(sent),
+            Kind::Issued(tokens) => tokens.refuse(sent).await,
+        }
+    }
+}
+
+/// A secret that is sent as it is.
+struct Kept {
     auth: Auth,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
-    token: Option<Token>,
+    proof: Option<Proof>,
+    /// What the file looked like before it was read.
+    stamp: Option<Stamp>,
     refused: Option<Fingerprint>,
 }
 
-/// What goes into one request.
-#[derive(Clone)]
-pub(super) struct Token {
-    /// The value of `Authorization`, marked as sensitive.
-    pub(super) header: HeaderValue,
-    fingerprint: Fingerprint,
-}
-
-impl Credentials {
-    pub(super) fn new(auth: Auth) -> Self {
-        Self { auth, state: Mutex::new(State::default()) }
+impl Kept {
+    fn new(auth: Auth) -> Self {
+        Self { auth, state: Mutex::default() }
     }
 
-    /// The token to send. `Unauthorized`, without asking the target, as long as the secret is the one it refused.
-    pub(super) fn token(&self) -> Result<Option<Token>, TargetError> {
-        let Auth::Bearer(secret) = &self.auth else { return Ok(None) };
+    fn proof(&self) -> Result<Proof, TargetError> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if let (Some(token), None) = (&state.token, state.refused) {
-            return Ok(Some(token.clone()));
+        // Looked at before the secret is read, so that a change in between is seen next time.
+        let stamp = self.secret().and_then(Secret::stamp);
+        match (&state.proof, state.refused) {
+            (Some(proof), None) if state.stamp == stamp => return Ok(proof.clone()),
+            (Some(proof), None) => {
+                let proof = match self.read() {
+                    Ok(new) => new,
+                    // A file that is just being written; the secret we have works until it is refused.
+                    Err(error) => {
+                        tracing::warn!("{error}; the one that was read before is used on");
+                        proof.clone()
+                    }
+                };
+                (state.proof, state.stamp) = (Some(proof.clone()), stamp);
+                return Ok(proof);
+            }
+            (_, _) => {}
         }
-        let token = read(secret)?;
-        if state.refused == Some(token.fingerprint) {
-            return Err(refused(secret));
+        let proof = self.read()?;
+        if state.refused == Some(proof.fingerprint) {
+            return Err(self.refused());
         }
-        *state = State { token: Some(token.clone()), refused: None };
-        Ok(Some(token))
+        *state = State { proof: Some(proof.clone()), stamp, refused: None };
+        Ok(proof)
     }
 
-    /// The target answered 401. `Ok` if there is another token to try now.
-    pub(super) fn refuse(&self, sent: Option<&Token>) -> Result<(), TargetError> {
-        let (Auth::Bearer(secret), Some(sent)) = (&self.auth, sent) else {
-            return Err(TargetError::Unauthorized("it wants credentials and none are configured".to_owned()));
-        };
+    fn refuse(&self, sent: &Proof) -> Result<(), TargetError> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let token = read(secret)?;
-        if token.fingerprint == sent.fingerprint {
-            state.refused = Some(token.fingerprint);
-            return Err(refused(secret));
+        if state.refused.is_none() && state.proof.as_ref().is_some_and(|proof| !proof.is(sent)) {
+            return Ok(());
         }
-        *state = State { token: Some(token), refused: None };
+        // Whatever becomes of reading it, what was sent is not sent again.
+        state.refused = Some(sent.fingerprint);
+        let stamp = self.secret().and_then(Secret::stamp);
+        let proof = self.read()?;
+        if proof.is(sent) {
+            return Err(self.refused());
+        }
+        *state = State { proof: Some(proof), stamp, refused: None };
         Ok(())
     }
-}
 
-fn refused(secret: &Secret) -> TargetError {
-    TargetError::Unauthorized(format!("the token in {secret} does not work; it is not sent again until it changes"))
-}
+    fn secret(&self) -> Option<&Secret> {
+        match &self.auth {
+            Auth::Bearer(secret) | Auth::Basic { password: secret, .. } | Auth::Header { value: secret, .. } => Some(secret),
+            Auth::None | Auth::OAuth(_) => None,
+        }
+    }
 
-fn read(secret: &Secret) -> Result<Token, TargetError> {
-    let token: SecretString = secret.read().map_err(TargetError::Secret)?;
-    let mut header = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()))
-        .map_err(|_| TargetError::Secret(format!("{secret} holds characters that no token may have")))?;
-    header.set_sensitive(true);
-    Ok(Token { header, fingerprint: Secret::fingerprint(&token) })
+    fn read(&self) -> Result<Proof, TargetError> {
+        let Some(secret) = self.secret() else { return Ok(Proof::default()) };
+        let read: SecretString = secret.read().map_err(TargetError::Secret)?;
+        let proof = match &self.auth {
+            Auth::Basic { user, .. } => {
+                let login = STANDARD.encode(format!("{user}:{}", read.expose_secret()));
+                Proof::new(AUTHORIZATION, &format!("Basic {login}").into())
+            }
+            Auth::Header { name, .. } => HeaderName::from_bytes(name.as_bytes()).ok().and_then(|name| Proof::new(name, &read)),
+            Auth::None | Auth::Bearer(_) | Auth::OAuth(_) => Proof::bearer(&read),
+        };
+        proof.ok_or_else(|| TargetError::Secret(format!("{secret} holds characters that no header may have")))
+    }
+
+    fn refused(&self) -> TargetError {
+        let what = match &self.auth {
+            Auth::Basic { .. } => "the user name or the password",
+            Auth::Header { .. } => "the value",
+            Auth::None | Auth::Bearer(_) | Auth::OAuth(_) => "the token",
+        };
+        let place = self.secret().map(|secret| format!(" in {secret}")).unwrap_or_default();
+        TargetError::Unauthorized(format!("{what}{place} does not work; it is not sent again until it changes"))
+    }
 }

@@ -2,9 +2,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
 
 use super::answer::{Answer, cut};
+use super::credentials::Proof;
 use super::request::{Method, Request};
 use super::waiting::{announced, asked, is_used_up};
 use super::{ContentType, Settings, client};
@@ -60,7 +61,7 @@ impl Line {
     pub(super) fn new(settings: &Settings) -> Result<Self, TargetError> {
         let knobs = &settings.dialect.knobs;
         Ok(Self {
-            client: client::client(settings)?,
+            client: client::client_of_target(settings)?,
             name: settings.name.clone(),
             media_type: match knobs.content_type {
                 ContentType::ScimJson => "application/scim+json",
@@ -70,13 +71,7 @@ impl Line {
         })
     }
 
-    pub(super) async fn exchange(
-        &self,
-        request: &Request,
-        address: &str,
-        body: Option<&str>,
-        authorization: Option<&HeaderValue>,
-    ) -> Tried {
+    pub(super) async fn exchange(&self, request: &Request, address: &str, body: Option<&str>, proof: &Proof) -> Tried {
         let started = tokio::time::Instant::now();
         let mut builder = match request.method {
             Method::Get => self.client.get(address),
@@ -85,13 +80,10 @@ impl Line {
             Method::Delete => self.client.delete(address),
         }
         .header(ACCEPT, "application/scim+json, application/json;q=0.9");
-        if let Some(value) = authorization {
-            builder = builder.header(AUTHORIZATION, value);
-        }
         if let Some(body) = body {
             builder = builder.header(CONTENT_TYPE, self.media_type).body(body.to_owned());
         }
-        let tried = match builder.headers(self.headers.clone()).send().await {
+        let tried = match builder.headers(self.headers.clone()).headers(proof.headers()).send().await {
             Err(error) if error.is_connect() || error.is_builder() => Try::NotSent(said(&error)).into(),
             Err(error) => Try::Lost(said(&error), None).into(),
             Ok(response) => read(response).await,
@@ -156,7 +148,7 @@ async fn read(mut response: reqwest::Response) -> Tried {
 }
 
 /// An HTTP error with its causes and without the address, which may hold attribute values.
-fn said(error: &reqwest::Error) -> String {
+pub(super) fn said(error: &reqwest::Error) -> String {
     let mut words = Vec::new();
     if error.is_timeout() {
         words.push("no answer in time".to_owned());

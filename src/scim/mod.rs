@@ -3,7 +3,10 @@
 
 mod settings;
 
+mod auth;
 mod kind;
+
+mod proxy;
 
 mod rates;
 
@@ -33,7 +36,17 @@ mod exchange;
 
 mod client;
 
+mod identity;
+
 mod credentials;
+
+mod oauth;
+
+mod assertion;
+
+mod der;
+
+mod expiry;
 
 mod pacing;
 
@@ -56,6 +69,7 @@ mod probe;
 #[cfg(test)]
 mod golden;
 
+pub use auth::{Auth, ClientCertificate, ClientProof, OAuth, header_fault, key_fault};
 pub use dialect::{
     Booleans, ContentType, Dialect, DialectRow, Discovery, FilterUse, KNOBS, Knob, KnobError, Knobs, ManagerForm, MemberRemove,
     OpCase, Pagination, PatchForm, PutMode, SaidBy, Unset, UpdateBy, knob, preset, preset_names,
@@ -63,7 +77,10 @@ pub use dialect::{
 pub use kind::Kind;
 pub use probe::Probe;
 
+pub use expiry::{Notice, Reminders, Stage};
+pub use identity::CertificateFault;
+pub use proxy::{Proxy, ProxyAddress};
 pub use rates::{Rates, Window};
 pub use schemas::Schemas;
-pub use settings::{Auth, Retry, Settings};
+pub use settings::{Retry, Settings};
 pub use target::Provider;

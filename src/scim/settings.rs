@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::secret::Secret;
+use jiff::civil::Date;
 
-use super::Dialect;
+use super::{Auth, ClientCertificate, Dialect, Proxy};
 
 /// One target.
 #[derive(Debug, Clone)]
@@ -16,6 +16,12 @@ pub struct Settings {
     pub base_url: url::Url,
     /// Credentials.
     pub auth: Auth,
+    /// The last day on which those work, if that is known.
+    pub expires_on: Option<Date>,
+    /// What connections show of us.
+    pub client_certificate: Option<ClientCertificate>,
+    /// Which way requests go.
+    pub proxy: Proxy,
     /// Certificates to trust instead of the system's, PEM.
     pub ca_file: Option<PathBuf>,
     /// Allows `http://` to other hosts than loopback.
@@ -37,6 +43,9 @@ impl Settings {
             name: name.to_owned(),
             base_url,
             auth,
+            expires_on: None,
+            client_certificate: None,
+            proxy: Proxy::Environment,
             ca_file: None,
             allow_cleartext: false,
             retry: Retry { tries: dialect.tries, longest_pause: dialect.longest_pause, ..Retry::default() },
@@ -45,15 +54,6 @@ impl Settings {
             request_timeout: Duration::from_secs(60),
         }
     }
-}
-
-/// How we prove who we are.
-#[derive(Debug, Clone)]
-pub enum Auth {
-    /// Not at all.
-    None,
-    /// `Authorization: Bearer`.
-    Bearer(Secret),
 }
 
 /// How often and how long we wait. The waits have full jitter: each is drawn between zero and its bound.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::MutexGuard;
 
 use super::answer::{Answer, cut};
-use super::credentials::{Credentials, Token};
+use super::credentials::{Credentials, Proof};
 use super::exchange::{Line, Tried, Try};
 use super::health::{Forbidden, Health, Standing};
 use super::pacing::Pacing;
@@ -47,7 +47,7 @@ impl Transport {
             name: settings.name.clone(),
             longest_body: settings.dialect.knobs.longest_body,
             retry: settings.retry,
-            credentials: Credentials::new(settings.auth.clone()),
+            credentials: Credentials::new(settings)?,
             pacing: Pacing::new(&settings.name, &settings.dialect.rates, settings.retry.longest_pause),
             health: Health::new(&settings.name, settings.retry.max),
             looking: tokio::sync::Mutex::new(()),
@@ -126,13 +126,12 @@ impl Transport {
     }
 
     /// One try, when its turn has come.
-    async fn tried(&self, sending: &Sending<'_>, failed: u32) -> Result<(Try, Option<Token>), TargetError> {
+    async fn tried(&self, sending: &Sending<'_>, failed: u32) -> Result<(Try, Proof), TargetError> {
         // A token that has to be fetched is fetched now, so that nothing is late when its turn comes.
-        self.credentials.token()?;
+        self.credentials.token().await?;
         let permit = self.pacing.permit(sending.request.kind()).await?;
-        let token = self.credentials.token()?;
-        let header = token.as_ref().map(|token| &token.header);
-        let tried = self.line.exchange(sending.request, &sending.address, sending.body.as_deref(), header).await;
+        let proof = self.credentials.token().await?;
+        let tried = self.line.exchange(sending.request, &sending.address, sending.body.as_deref(), &proof).await;
         let Tried { outcome, used_up } = tried;
         match &outcome {
             Try::Busy { wait, .. } => permit.overloaded(wait.unwrap_or_else(|| backoff(&self.retry, failed + 1))),
@@ -142,7 +141,7 @@ impl Transport {
         if let Some(wait) = used_up {
             self.pacing.used_up(wait);
         }
-        Ok((outcome, token))
+        Ok((outcome, proof))
     }
 
     /// Tries until there is an answer. `doubt` says why an earlier try may have been done.
@@ -153,7 +152,7 @@ impl Transport {
         let mut followed = false;
         let mut failed = 0;
         loop {
-            let (outcome, token) = self.tried(&sending, failed).await?;
+            let (outcome, proof) = self.tried(&sending, failed).await?;
             let last = failed + 1 >= self.retry.tries;
             match outcome {
                 Try::Answer(answer) if answer.status == 403 => {
@@ -187,9 +186,11 @@ impl Transport {
                 Try::TooLarge if request.only_asks() => return Err(TargetError::Protocol(TOO_LARGE.to_owned())),
                 Try::TooLarge => return Err(TargetError::AnswerLost(TOO_LARGE.to_owned())),
                 Try::Refused => {
-                    self.credentials.refuse(token.as_ref())?;
+                    self.credentials.refuse(&proof).await?;
                     if renewed {
-                        return Err(TargetError::Unauthorized("it refused the token and the one that replaced it".to_owned()));
+                        return Err(TargetError::Unauthorized(
+                            "it refused the credentials and those that replaced them".to_owned(),
+                        ));
                     }
                     renewed = true;
                     continue;

@@ -20,9 +20,18 @@ fn installed() -> tempfile::TempDir {
     for (name, content) in [
         ("secrets/ldap", "a password"),
         ("secrets/cie", "a token"),
+        ("secrets/proxy", "a password"),
         ("corp-ca.pem", "-----BEGIN CERTIFICATE-----"),
         ("cie-ca.pem", "-----BEGIN CERTIFICATE-----"),
     ] {
+        use std::os::unix::fs::PermissionsExt;
+        let path = directory.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = rcgen::CertificateParams::new(vec!["sync".to_owned()]).unwrap().self_signed(&key).unwrap();
+    for (name, content) in [("secrets/client.key", key.serialize_pem()), ("client.pem", certificate.pem())] {
         use std::os::unix::fs::PermissionsExt;
         let path = directory.path().join(name);
         std::fs::write(&path, content).unwrap();
@@ -41,11 +50,49 @@ fn the_example_configuration_loads_without_a_warning() {
     assert_eq!(settings.channels.len(), 1);
 }
 
+/// What may stand in place of a target's keys: each block of lines that begin with `#|`.
+fn alternatives(text: &str) -> Vec<serde_yaml::Mapping> {
+    let mut blocks = vec![String::new()];
+    for line in text.lines() {
+        match (line.trim_start().strip_prefix("#|"), blocks.last_mut()) {
+            (Some(line), Some(block)) => block.push_str(&format!("{line}\n")),
+            (None, Some(block)) if !block.is_empty() => blocks.push(String::new()),
+            (_, _) => {}
+        }
+    }
+    blocks.retain(|block| !block.is_empty());
+    blocks.iter().map(|block| serde_yaml::from_str(block).unwrap_or_else(|error| panic!("{error}:\n{block}"))).collect()
+}
+
+/// The document, and the document with each alternative.
+fn variants(text: &str) -> Vec<serde_yaml::Value> {
+    let root: serde_yaml::Value = serde_yaml::from_str(text).unwrap();
+    let replaced = |alternative: serde_yaml::Mapping| {
+        let mut root = root.clone();
+        root["targets"]["cie"].as_mapping_mut().unwrap().extend(alternative);
+        root
+    };
+    std::iter::once(root.clone()).chain(alternatives(text).into_iter().map(replaced)).collect()
+}
+
+#[test]
+fn every_alternative_of_the_example_configuration_loads_without_a_warning() {
+    let directory = installed();
+    let file = directory.path().join("config.yaml");
+    let all = variants(&std::fs::read_to_string(&file).unwrap());
+    assert!(all.len() > 6);
+    for variant in all {
+        std::fs::write(&file, serde_yaml::to_string(&variant).unwrap()).unwrap();
+        let settings = load(&file).unwrap_or_else(|problems| panic!("{problems}"));
+        assert_eq!(settings.warnings.len(), 0, "{:?}", settings.warnings);
+    }
+}
+
 #[test]
 fn every_key_occurs_in_the_example_configuration() {
     let text = example();
-    let root: serde_yaml::Value = serde_yaml::from_str(&text).unwrap();
-    let missing: Vec<&&str> = KEYS.iter().filter(|key| !occurs(&root, &text, key)).collect();
+    let roots = variants(&text);
+    let missing: Vec<&&str> = KEYS.iter().filter(|key| !roots.iter().any(|root| occurs(root, &text, key))).collect();
     assert!(missing.is_empty(), "not in config.example.yaml: {missing:?}");
 }
 

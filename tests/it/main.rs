@@ -12,6 +12,7 @@ mod ldap_hostile;
 mod ldap_slapd;
 mod main_job;
 mod recovery;
+mod scim_auth;
 mod scim_check;
 mod scim_faults;
 mod scim_pace;

@@ -313,7 +313,10 @@ async fn a_refused_token_is_read_again_and_not_sent_again_until_it_changes() {
     let target = scim::Provider::new(settings).unwrap();
     retitle(&target, &id).await.unwrap();
 
-    std::fs::write(&file, "token-2\n").unwrap();
+    // Changed so that it cannot be seen from outside.
+    let written = std::fs::metadata(&file).unwrap().modified().unwrap();
+    std::fs::write(&file, "token-2").unwrap();
+    std::fs::File::options().write(true).open(&file).unwrap().set_modified(written).unwrap();
     provider.set_token("token-2");
     provider.forget_requests();
     retitle(&target, &id).await.unwrap();

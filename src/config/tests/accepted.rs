@@ -45,6 +45,18 @@ targets:
   lab:
     base_url: http://127.0.0.1:8080
     allow_cleartext: false
+  idle1:
+    base_url: https://idle
+    auth: { basic: { user: sync, password: { file: secret } }, expires_on: 2027-01-31 }
+    client_certificate: { certificate: client.pem, key: client.key }
+    proxy: { url: "https://proxy", user: me, password: { file: secret }, no_proxy: [localhost] }
+  idle2:
+    base_url: https://idle
+    auth: { header: { name: X-Key, value: { file: secret } } }
+    proxy: none
+  idle3:
+    base_url: https://idle
+    auth: { oauth: { token_url: https://idp, client_id: us, client_secret: { file: secret } } }
 channels:
   chicago: &chicago
     source: corp
@@ -113,7 +125,7 @@ fn a_bind_may_name_a_user_principal() {
 #[test]
 fn targets_are_read_with_all_their_keys() {
     let settings = full();
-    let [(_, cie), (_, lab)] = settings.targets.iter().collect::<Vec<_>>()[..] else { panic!("two targets") };
+    let [(_, cie), .., (_, lab)] = settings.targets.iter().collect::<Vec<_>>()[..] else { panic!("several targets") };
     assert_eq!((cie.name.as_str(), cie.base_url.as_str()), ("cie", "https://scim.example.com/v2"));
     assert!(matches!(&cie.auth, Auth::Bearer(Secret::Env(name)) if name == "PATH"));
     for (knob, expected) in [

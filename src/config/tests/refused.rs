@@ -105,7 +105,7 @@ fn keys_are_refused_where_they_stand() {
         (
             "{ bearer: { file: secret } }",
             "{ bearer: { file: secret }, xyz: 1 }",
-            "c.yaml:10:39: targets.cie.auth: unknown key [known here: bearer]",
+            "c.yaml:10:39: targets.cie.auth: unknown key [known here: expires_on, bearer, basic, header, oauth]",
         ),
         (
             "    preset:",

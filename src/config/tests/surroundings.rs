@@ -29,7 +29,7 @@ channels:
       window: 24h
 "#;
 
-/// A directory with a secret and a certificate.
+/// A directory with secrets and certificates.
 pub fn directory() -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     write(directory.path(), "secret", "hunter2\n", 0o600);
@@ -37,6 +37,13 @@ pub fn directory() -> tempfile::TempDir {
     write(directory.path(), "shared", "hunter2\n", 0o660);
     write(directory.path(), "empty", "\n", 0o600);
     write(directory.path(), "ca.pem", "-----BEGIN CERTIFICATE-----\n", 0o644);
+    let keys = ["client.key", "other.key"].map(|name| {
+        let key = rcgen::KeyPair::generate().unwrap();
+        write(directory.path(), name, &key.serialize_pem(), 0o600);
+        key
+    });
+    let client = rcgen::CertificateParams::new(vec!["sync".to_owned()]).unwrap().self_signed(&keys[0]).unwrap();
+    write(directory.path(), "client.pem", &client.pem(), 0o644);
     directory
 }
 

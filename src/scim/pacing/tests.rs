@@ -38,7 +38,7 @@ async fn times(pacing: &Arc<Pacing>, kind: Kind, requests: usize) -> Vec<Duratio
 
 /// The most that any stretch of this length holds.
 fn most(times: &[Duration], period: Duration) -> usize {
-    let within = |first: &Duration| times.iter().filter(|time| (*first..*first + period).contains(time)).count();
+    let within = |first: &Duration| times.iter().filter(|time| (*first..*first + period).contains(*time)).count();
     times.iter().map(within).max().unwrap_or_default()
 }
 
