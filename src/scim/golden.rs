@@ -1,10 +1,10 @@
 //! What is sent, letter by letter: each change, and each knob.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::{Value as Json, json};
 
-use super::request::{Method, Request};
+use super::request::{Cut, Method, Request};
 use super::{Booleans, Dialect, Knobs, ManagerForm, MemberRemove, OpCase, Unset, preset};
 use crate::cycle::{Found, Lookup, References};
 use crate::model::{AttributePath, EntryId, Resource, ResourceId, ResourceType, Value};
@@ -37,7 +37,7 @@ fn resource(resource_type: ResourceType, attributes: Json) -> Resource {
 }
 
 fn references() -> References {
-    BTreeMap::from(
+    References::from(
         [("boss", "7"), ("a", "id-a"), ("b", "id \"b\"")].map(|(entry, id)| (EntryId::new(entry), ResourceId::new(id))),
     )
 }
@@ -314,8 +314,9 @@ fn an_update_is_said_again_with_what_the_resource_has() {
 #[test]
 fn questions_are_spelled_exactly() {
     let lookup = |resource_type, text: &str, value: &str| {
-        Request::lookup(&Lookup { resource_type, path: path(text), value: value.to_owned() })
+        Request::lookup(&Lookup { resource_type, path: path(text), value: value.to_owned() }, &Knobs::default())
     };
+    let page = |resource_type, start, count| Request::page(resource_type, &Cut::Index(start), count, &Knobs::default());
     for (request, line) in [
         (
             lookup(ResourceType::User, "userName", "jdoe@example.com"),
@@ -325,8 +326,8 @@ fn questions_are_spelled_exactly() {
             lookup(ResourceType::Group, "displayName", "Eng"),
             "GET /Groups?filter=displayName%20eq%20%22Eng%22&startIndex=1&count=2&excludedAttributes=members",
         ),
-        (Request::page(ResourceType::User, 101, 100), "GET /Users?startIndex=101&count=100"),
-        (Request::page(ResourceType::Group, 1, 1), "GET /Groups?startIndex=1&count=1&excludedAttributes=members"),
+        (page(ResourceType::User, 101, 100), "GET /Users?startIndex=101&count=100"),
+        (page(ResourceType::Group, 1, 1), "GET /Groups?startIndex=1&count=1&excludedAttributes=members"),
         (Request::one(ResourceType::Group, &ResourceId::new("ü")).unwrap(), "GET /Groups/%C3%BC?"),
     ] {
         assert_eq!(format!("{} {}?{}", request.method.as_str(), request.path, request.query), line);

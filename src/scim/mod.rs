@@ -9,6 +9,16 @@ mod dialect;
 
 mod target;
 
+mod find;
+
+mod write;
+
+mod put;
+
+mod other_words;
+
+mod recent;
+
 mod request;
 
 mod patch;

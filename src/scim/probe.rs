@@ -54,7 +54,10 @@ impl Provider {
     async fn prove_filter(&self, resource_type: ResourceType, warnings: &mut Vec<String>) -> Result<(), TargetError> {
         let value = format!("ldap2scim-probe-{:016x}", fastrand::u64(..));
         let path = resource_type.name_path();
-        let answer = self.transport.send(&Request::lookup(&Lookup { resource_type, path: path.clone(), value })).await?;
+        let answer = self
+            .transport
+            .send(&Request::lookup(&Lookup { resource_type, path: path.clone(), value }, &self.dialect().knobs))
+            .await?;
         let place = collection(resource_type);
         let scans = match self.dialect().knobs.filter {
             FilterUse::Equals | FilterUse::Search => "look-ups will list everything, which is slow and costs rate",

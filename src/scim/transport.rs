@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, LOCATION};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, IF_MATCH, LOCATION};
 
 use super::answer::{Answer, cut};
 use super::credentials::Credentials;
@@ -14,7 +14,6 @@ use super::request::{Method, Request};
 use super::waiting::{asked, backoff};
 use super::{ContentType, Retry, Settings, client, url};
 use crate::cycle::TargetError;
-use crate::model::ResourceType;
 
 /// More than this is not an answer to anything we ask.
 const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
@@ -75,7 +74,7 @@ impl Transport {
         let mut doubt = None;
         let outcome = self.attempt(request, &mut doubt).await;
         match (outcome, doubt) {
-            (Err(error), Some(why)) if request.method != Method::Get && !matches!(error, TargetError::AnswerLost(_)) => {
+            (Err(error), Some(why)) if !request.method.is_read() && !matches!(error, TargetError::AnswerLost(_)) => {
                 Err(TargetError::AnswerLost(format!("{why}; then: {error}")))
             }
             (outcome, _) => outcome,
@@ -103,7 +102,7 @@ impl Transport {
     /// True if the target answers a harmless question.
     async fn answers(&self) -> bool {
         let (Ok(()), Ok(token)) = (self.pacing.permit().await, self.credentials.token()) else { return false };
-        let question = Request::page(ResourceType::User, 1, 1);
+        let question = Request::harmless();
         let outcome = self.exchange(&question, token.as_ref().map(|token| &token.header)).await;
         matches!(outcome, Try::Answer(answer) if answer.is_success())
     }
@@ -142,7 +141,7 @@ impl Transport {
                 Try::Redirected(answer) => {
                     return Err(TargetError::Protocol(redirected(answer.status, answer.location.as_deref())));
                 }
-                Try::TooLarge if request.method == Method::Get => return Err(TargetError::Protocol(TOO_LARGE.to_owned())),
+                Try::TooLarge if request.method.is_read() => return Err(TargetError::Protocol(TOO_LARGE.to_owned())),
                 Try::TooLarge => return Err(TargetError::AnswerLost(TOO_LARGE.to_owned())),
                 Try::Refused => {
                     self.credentials.refuse(token.as_ref())?;
@@ -168,7 +167,7 @@ impl Transport {
                 Try::Lost(why, answer) => {
                     if last || request.method == Method::Post {
                         // A read that the server cannot answer says nothing about others: its value may be odd.
-                        if request.method != Method::Get || answer.is_none() {
+                        if !request.method.is_read() || answer.is_none() {
                             self.health.failed();
                         }
                         return self.lost(request, why, answer);
@@ -185,9 +184,9 @@ impl Transport {
     /// other reads, but one that is not answered at all does.
     fn lost(&self, request: &Request, why: String, answer: Option<Answer>) -> Result<Answer, TargetError> {
         match (request.method, answer) {
-            (Method::Post | Method::Patch | Method::Delete, _) => Err(TargetError::AnswerLost(why)),
-            (Method::Get, Some(answer)) => Ok(answer),
-            (Method::Get, None) => Err(TargetError::Unavailable(why)),
+            (Method::Post | Method::Patch | Method::Put | Method::Delete, _) => Err(TargetError::AnswerLost(why)),
+            (Method::Get | Method::Search, Some(answer)) => Ok(answer),
+            (Method::Get | Method::Search, None) => Err(TargetError::Unavailable(why)),
         }
     }
 
@@ -196,13 +195,17 @@ impl Transport {
         let address = url::joined(&self.base_url, &request.path, &request.query);
         let mut builder = match request.method {
             Method::Get => self.client.get(address),
-            Method::Post => self.client.post(address),
+            Method::Post | Method::Search => self.client.post(address),
+            Method::Put => self.client.put(address),
             Method::Patch => self.client.patch(address),
             Method::Delete => self.client.delete(address),
         }
         .header(ACCEPT, "application/scim+json, application/json;q=0.9");
         if let Some(value) = authorization {
             builder = builder.header(AUTHORIZATION, value);
+        }
+        if let Some(version) = &request.if_match {
+            builder = builder.header(IF_MATCH, version);
         }
         if let Some(body) = &request.body {
             let media_type = match self.content_type {
@@ -248,7 +251,12 @@ async fn read(mut response: reqwest::Response) -> Try {
     }
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let wait = || asked(text, SystemTime::now());
-    let answer = Answer { status, location: text(LOCATION.as_str()).map(str::to_owned), body };
+    let answer = Answer {
+        status,
+        location: text(LOCATION.as_str()).map(str::to_owned),
+        etag: text(ETAG.as_str()).map(str::to_owned),
+        body,
+    };
     match status {
         300..=399 => Try::Redirected(answer),
         401 => Try::Refused,
