@@ -10,9 +10,9 @@ use crate::cycle::{Found, Lookup, References};
 use crate::model::{AttributePath, EntryId, Resource, ResourceId, ResourceType, Value};
 use crate::plan::{Action, Change, ClaimAfter, Edit, Reason, Tally};
 
-const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+pub(super) const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
-fn path(text: &str) -> AttributePath {
+pub(super) fn path(text: &str) -> AttributePath {
     AttributePath::parse(text).unwrap()
 }
 
@@ -28,7 +28,7 @@ fn value(json: &Json) -> Value {
 }
 
 /// `{path: value}`; a text that begins with @ refers to an entry.
-fn resource(resource_type: ResourceType, attributes: Json) -> Resource {
+pub(super) fn resource(resource_type: ResourceType, attributes: Json) -> Resource {
     let mut resource = Resource::empty(resource_type);
     for (text, json) in attributes.as_object().unwrap() {
         resource.attributes.insert(path(text), value(json));
@@ -36,7 +36,7 @@ fn resource(resource_type: ResourceType, attributes: Json) -> Resource {
     resource
 }
 
-fn references() -> References {
+pub(super) fn references() -> References {
     References::from(
         [("boss", "7"), ("a", "id-a"), ("b", "id \"b\"")].map(|(entry, id)| (EntryId::new(entry), ResourceId::new(id))),
     )
@@ -60,20 +60,20 @@ fn sent(resource_type: ResourceType, action: Action, knobs: Knobs) -> Option<Req
 }
 
 /// `[path, before, after]`, null for none.
-fn edits(list: Json) -> Vec<Edit> {
+pub(super) fn edits(list: Json) -> Vec<Edit> {
     let some = |json: &Json| if json.is_null() { None } else { Some(value(json)) };
     let edit =
         |edit: &Json| Edit::Attribute { path: path(edit[0].as_str().unwrap()), before: some(&edit[1]), after: some(&edit[2]) };
     list.as_array().unwrap().iter().map(edit).collect()
 }
 
-fn members(add: &[&str], remove: &[&str]) -> Vec<Edit> {
+pub(super) fn members(add: &[&str], remove: &[&str]) -> Vec<Edit> {
     let set = |entries: &[&str]| entries.iter().map(|entry| EntryId::new(entry)).collect::<BTreeSet<_>>();
     vec![Edit::Members { add: set(add), remove: set(remove) }]
 }
 
 /// The operations of an update, or null if nothing is sent.
-fn operations(resource_type: ResourceType, edits: Vec<Edit>, knobs: Knobs) -> Json {
+pub(super) fn operations(resource_type: ResourceType, edits: Vec<Edit>, knobs: Knobs) -> Json {
     let action = Action::Update { resource_id: ResourceId::new("u 1"), edits };
     let Some(request) = sent(resource_type, action, knobs) else { return Json::Null };
     assert_eq!((request.method, request.query.as_str()), (Method::Patch, ""));

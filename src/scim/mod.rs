@@ -11,7 +11,11 @@ mod target;
 
 mod find;
 
+mod create;
+
 mod write;
+
+mod say;
 
 mod put;
 
@@ -53,6 +57,9 @@ mod probe;
 
 #[cfg(test)]
 mod golden;
+
+#[cfg(test)]
+mod golden_forms;
 
 pub use dialect::{
     Booleans, ContentType, Dialect, DialectRow, Discovery, FilterUse, KNOBS, Knob, KnobError, Knobs, ManagerForm, MemberRemove,

@@ -254,9 +254,12 @@ fn part(path: &AttributePath) -> AttributePath {
     AttributePath::assemble(path.schema().map(str::to_owned), path.name().to_owned(), path.selector().cloned(), Some(sub))
 }
 
-/// A path as it is sent: without the URN of a core schema, and the manager as a whole.
+/// A path as it is sent: without the URN of a core schema, the manager as a whole, and what an element is chosen by as
+/// a JSON string.
 fn written(path: &AttributePath) -> String {
-    let sub = path.sub_attribute().filter(|_| !is_manager(path)).map(str::to_owned);
-    let schema = extension(path).map(str::to_owned);
-    AttributePath::assemble(schema, path.name().to_owned(), path.selector().cloned(), sub).as_str().to_owned()
+    let schema = extension(path).map(|schema| format!("{schema}:")).unwrap_or_default();
+    let selector = path.selector();
+    let selector = selector.map(|chosen| format!("[{} eq {}]", chosen.attribute, quoted(&chosen.value))).unwrap_or_default();
+    let sub = path.sub_attribute().filter(|_| !is_manager(path)).map(|sub| format!(".{sub}")).unwrap_or_default();
+    format!("{schema}{}{selector}{sub}", path.name())
 }
