@@ -48,7 +48,9 @@ impl Provider {
         }
         let meta = json.as_object().and_then(|object| get(object, "meta")).and_then(Json::as_object);
         let version = meta.and_then(|meta| get(meta, "version")).and_then(Json::as_str).map(str::to_owned);
-        Ok(Some(Reading { found, version: answer.etag.or(version), json }))
+        // What no header can hold is no version.
+        let version = answer.etag.or(version).filter(|text| text.bytes().all(|octet| (0x20..0x7f).contains(&octet)));
+        Ok(Some(Reading { found, version, json }))
     }
 
     /// Sends edits; `None` if nothing was left to send.

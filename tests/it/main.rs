@@ -12,6 +12,7 @@ mod ldap_hostile;
 mod ldap_slapd;
 mod main_job;
 mod recovery;
+mod scim_dialects;
 mod scim_faults;
 mod scim_server;
 mod store_contract;
