@@ -1,11 +1,11 @@
 //! Carries a plan out. What each kind of change does is here; the order is `stage`'s, the sending `send`'s.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::model::{EntryId, Link, Origin, ResourceId, ResourceType};
+use crate::model::{EntryId, Link, Origin, Resource, ResourceId, ResourceType, Value};
 use crate::plan::{Action, Change, ClaimAfter, Edit, Held, Plan, Stage, drift};
 
 use super::prepare::Prepared;
@@ -42,11 +42,13 @@ pub(super) struct State {
     pub(super) vanished: u64,
 }
 
-/// What the next request needs to know of a link. What it acknowledged is the store's to keep.
+/// What the next request needs to know of a link. What it acknowledged is the store's to keep, but for targets that
+/// want to be told all of it each time.
 #[derive(Clone)]
 pub(super) struct Linked {
     pub(super) resource_type: ResourceType,
     pub(super) resource_id: ResourceId,
+    pub(super) acknowledged: Option<Arc<Resource>>,
 }
 
 /// Applies a plan. What was done before an error is in the store, and in what is returned beside it.
@@ -58,8 +60,9 @@ pub async fn apply<S: Source, T: Target, St: Store>(
     stop: &CancellationToken,
     progress: &ProgressSender,
 ) -> (Applied, Result<(), CycleError>) {
+    let whole = channel.target.capabilities().whole_updates;
     let state = State {
-        links: prepared.snapshot.links.iter().map(|(entry_id, link)| (entry_id.clone(), Linked::of(link))).collect(),
+        links: prepared.snapshot.links.iter().map(|(entry_id, link)| (entry_id.clone(), Linked::of(link, whole))).collect(),
         holders: crate::plan::holders(&prepared.snapshot),
         entries: prepared.desired.entries.keys().cloned().collect(),
         ..State::default()
@@ -120,8 +123,12 @@ async fn note_what_became_known<S, T, St: Store>(
 }
 
 impl Linked {
-    fn of(link: &Link) -> Self {
-        Self { resource_type: link.acknowledged.resource_type, resource_id: link.resource_id.clone() }
+    fn of(link: &Link, whole: bool) -> Self {
+        Self {
+            resource_type: link.acknowledged.resource_type,
+            resource_id: link.resource_id.clone(),
+            acknowledged: whole.then(|| Arc::new(link.acknowledged.clone())),
+        }
     }
 }
 
@@ -186,9 +193,10 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
     }
 
     pub(super) fn link(&self, link: &Link) {
+        let whole = self.channel.target.capabilities().whole_updates;
         let mut state = self.lock();
         state.holders.insert((link.acknowledged.resource_type, link.resource_id.clone()), link.entry_id.clone());
-        state.links.insert(link.entry_id.clone(), Linked::of(link));
+        state.links.insert(link.entry_id.clone(), Linked::of(link, whole));
     }
 
     pub(super) fn unlink(&self, entry_id: &EntryId) {
@@ -202,6 +210,15 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
     pub(super) fn references<'b>(&self, wanted: impl IntoIterator<Item = &'b EntryId>) -> References {
         let state = self.lock();
         wanted.into_iter().filter_map(|id| Some((id.clone(), state.links.get(id)?.resource_id.clone()))).collect()
+    }
+
+    /// The same for edits of a linked resource, with what it acknowledged where the target is told all of it.
+    pub(super) fn references_of(&self, entry_id: &EntryId, edits: &[Edit]) -> References {
+        let acknowledged = self.lock().links.get(entry_id).and_then(|link| link.acknowledged.clone());
+        let held = acknowledged.iter().flat_map(|held| held.attributes.values().filter_map(Value::reference));
+        let mut references = self.references(edits.iter().flat_map(super::update::mentioned).chain(held));
+        references.acknowledged = acknowledged;
+        references
     }
 
     /// Links a resource that was there, and edits it; members follow when every group is there.

@@ -71,8 +71,40 @@ pub enum Outcome {
     Gone,
 }
 
-/// Ids of the entries that a change refers to. An entry that is not in it is not linked.
-pub type References = BTreeMap<EntryId, ResourceId>;
+/// What a change is sent with: ids of the entries that it refers to. An entry that is not in it is not linked.
+#[derive(Debug, Clone, Default)]
+pub struct References {
+    ids: BTreeMap<EntryId, ResourceId>,
+    /// What the target acknowledged of the resource so far, where `Capabilities::whole_updates` asks for it.
+    pub acknowledged: Option<Arc<Resource>>,
+}
+
+impl References {
+    /// To nobody.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl std::ops::Deref for References {
+    type Target = BTreeMap<EntryId, ResourceId>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.ids
+    }
+}
+
+impl FromIterator<(EntryId, ResourceId)> for References {
+    fn from_iter<I: IntoIterator<Item = (EntryId, ResourceId)>>(ids: I) -> Self {
+        Self { ids: ids.into_iter().collect(), acknowledged: None }
+    }
+}
+
+impl<const N: usize> From<[(EntryId, ResourceId); N]> for References {
+    fn from(ids: [(EntryId, ResourceId); N]) -> Self {
+        ids.into_iter().collect()
+    }
+}
 
 /// The service provider.
 pub trait Target: Send + Sync {

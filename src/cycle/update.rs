@@ -1,6 +1,7 @@
 //! Linked resources: what each answer to an edit or a delete means for the link.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::model::{EntryId, ResourceId, Value};
 use crate::plan::{Action, Change, Edit, Stage, diff, requests};
@@ -32,10 +33,11 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
         let mut all = true;
         for (number, piece) in pieces.into_iter().enumerate() {
             let Action::Update { edits, .. } = piece.action else { continue };
-            let references = self.references(edits.iter().flat_map(mentioned));
+            let references = self.references_of(&change.entry_id, &edits);
             let request =
                 Change { action: Action::Update { resource_id: resource_id.clone(), edits: edits.clone() }, ..change.clone() };
             let (intent, answer) = self.send(request, change, &references).await?;
+            drop(references);
             match answer {
                 Ok(Outcome::Exists(id)) => {
                     let id = if self.is_anothers(change, &id) { resource_id.clone() } else { id };
@@ -43,6 +45,7 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
                     let recorded = Recorded::Edited { resource_id: id.clone(), edits: edits.clone() };
                     self.record(change, Some(intent), recorded, claim).await?;
                     self.moved(&change.entry_id, &id);
+                    self.acknowledge(&change.entry_id, &edits);
                     resource_id = id;
                 }
                 Ok(Outcome::Gone) | Err(TargetError::NotFound) => {
@@ -81,6 +84,13 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
         let former = std::mem::replace(&mut link.resource_id, resource_id.clone());
         state.holders.remove(&(resource_type, former));
         state.holders.insert((resource_type, resource_id.clone()), entry_id.clone());
+    }
+
+    /// The next request to the resource is sent with what this one changed.
+    fn acknowledge(&self, entry_id: &EntryId, edits: &[Edit]) {
+        if let Some(held) = self.lock().links.get_mut(entry_id).and_then(|link| link.acknowledged.as_mut()) {
+            diff::apply(Arc::make_mut(held), edits);
+        }
     }
 
     /// What can be sent now, what is settled without sending (members to remove who are not at the target any
@@ -162,7 +172,7 @@ struct Sendable {
 }
 
 /// Entries that an edit names.
-fn mentioned(edit: &Edit) -> Vec<&EntryId> {
+pub(super) fn mentioned(edit: &Edit) -> Vec<&EntryId> {
     match edit {
         Edit::Attribute { after, .. } => after.iter().filter_map(Value::reference).collect(),
         Edit::Members { add, remove } => add.iter().chain(remove).collect(),

@@ -74,6 +74,8 @@ pub struct Capabilities {
     /// Members who move are removed from the old group before they are added to the new one (seats are scarce), instead
     /// of after it (nobody is without both).
     pub removes_first: bool,
+    /// Resources are changed by sending all that we manage of them, so what was acknowledged goes along with a change.
+    pub whole_updates: bool,
     /// Resources in a page of a list.
     pub page_size: usize,
     /// Changes that travel in one request (RFC 7644 §3.7); 1 where there is no bulk.
@@ -103,6 +105,7 @@ impl Default for Capabilities {
             deactivate_is_delete: false,
             delete_is_deactivate: false,
             removes_first: false,
+            whole_updates: false,
             // What every provider seen gives without cutting.
             page_size: 100,
             changes_per_request: 1,

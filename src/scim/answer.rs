@@ -17,6 +17,8 @@ pub(super) struct Answer {
     pub(super) status: u16,
     /// `Location`.
     pub(super) location: Option<String>,
+    /// `ETag`.
+    pub(super) etag: Option<String>,
     pub(super) body: Vec<u8>,
 }
 
@@ -25,6 +27,8 @@ pub(super) struct Page {
     pub(super) resources: Vec<Json>,
     /// `totalResults`, if it was said.
     pub(super) total: Option<u64>,
+    /// `nextCursor`, if there is more (RFC 9865).
+    pub(super) next: Option<String>,
 }
 
 impl Answer {
@@ -65,13 +69,14 @@ impl Answer {
             Some(Json::String(text)) => text.trim().parse().ok(),
             _ => None,
         };
+        let next = get(&object, "nextCursor").and_then(Json::as_str).filter(|next| !next.is_empty()).map(str::to_owned);
         let key = object.keys().find(|key| key.eq_ignore_ascii_case("Resources")).cloned();
         let resources = match key.and_then(|key| object.remove(&key)) {
             Some(Json::Array(list)) => list,
             None | Some(Json::Null) if total.is_some() => Vec::new(),
             _ => return Err(TargetError::Protocol("the answer to a list has no Resources".to_owned())),
         };
-        Ok(Page { resources, total })
+        Ok(Page { resources, total, next })
     }
 
     /// `scimType` of an error (RFC 7644 §3.12), a bare word. Safe to log.
@@ -106,15 +111,21 @@ impl Answer {
         };
         match (self.status, self.scim_type()) {
             (409, _) => true,
-            (400, Some(kind)) => kind.eq_ignore_ascii_case("uniqueness"),
-            (400, None) => said(),
+            (400 | 422, Some(kind)) => kind.eq_ignore_ascii_case("uniqueness"),
+            (400 | 422, None) => said(),
             _ => false,
         }
     }
 
-    /// True for 400 with scimType noTarget: the path leads to nothing.
+    /// True for 400 or 422 with one of these scimTypes.
+    pub(super) fn is_about(&self, kinds: &[&str]) -> bool {
+        let said = || self.scim_type().is_some_and(|said| kinds.iter().any(|kind| said.eq_ignore_ascii_case(kind)));
+        matches!(self.status, 400 | 422) && said()
+    }
+
+    /// True for noTarget: the path leads to nothing.
     pub(super) fn is_no_target(&self) -> bool {
-        self.status == 400 && self.scim_type().is_some_and(|kind| kind.eq_ignore_ascii_case("noTarget"))
+        self.is_about(&["noTarget"])
     }
 
     /// The refusal as an error, for what nothing more particular is known of.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MATCH, LOCATION};
 
 use super::answer::{Answer, cut};
 use super::credentials::Proof;
@@ -75,11 +75,15 @@ impl Line {
         let started = tokio::time::Instant::now();
         let mut builder = match request.method {
             Method::Get => self.client.get(address),
-            Method::Post => self.client.post(address),
+            Method::Post | Method::Search => self.client.post(address),
+            Method::Put => self.client.put(address),
             Method::Patch => self.client.patch(address),
             Method::Delete => self.client.delete(address),
         }
         .header(ACCEPT, "application/scim+json, application/json;q=0.9");
+        if let Some(version) = &request.if_match {
+            builder = builder.header(IF_MATCH, version);
+        }
         if let Some(body) = body {
             builder = builder.header(CONTENT_TYPE, self.media_type).body(body.to_owned());
         }
@@ -131,7 +135,8 @@ async fn read(mut response: reqwest::Response) -> Tried {
     }
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let wait = || asked(text, SystemTime::now());
-    let answer = Answer { status, location: text(LOCATION.as_str()).map(str::to_owned), body };
+    let said_by = |name: reqwest::header::HeaderName| text(name.as_str()).map(str::to_owned);
+    let answer = Answer { status, location: said_by(LOCATION), etag: said_by(ETAG), body };
     let outcome = match status {
         300..=399 => Try::Redirected(answer),
         401 => Try::Refused,

@@ -184,7 +184,8 @@ fn scalar(json: &Json) -> Option<Value> {
     }
 }
 
-fn plain(json: &Json) -> Option<String> {
+/// A text, or a number as text.
+pub(super) fn plain(json: &Json) -> Option<String> {
     match json {
         Json::String(text) => Some(text.clone()),
         Json::Number(number) => Some(number.to_string()),

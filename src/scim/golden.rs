@@ -1,18 +1,18 @@
 //! What is sent, letter by letter: each change, and each knob.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::{Value as Json, json};
 
-use super::request::{Method, Request};
+use super::request::{Cut, Method, Request};
 use super::{Booleans, Dialect, Knobs, ManagerForm, MemberRemove, OpCase, Unset, preset};
 use crate::cycle::{Found, Lookup, References};
 use crate::model::{AttributePath, EntryId, Resource, ResourceId, ResourceType, Value};
 use crate::plan::{Action, Change, ClaimAfter, Edit, Reason, Tally};
 
-const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+pub(super) const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
-fn path(text: &str) -> AttributePath {
+pub(super) fn path(text: &str) -> AttributePath {
     AttributePath::parse(text).unwrap()
 }
 
@@ -28,7 +28,7 @@ fn value(json: &Json) -> Value {
 }
 
 /// `{path: value}`; a text that begins with @ refers to an entry.
-fn resource(resource_type: ResourceType, attributes: Json) -> Resource {
+pub(super) fn resource(resource_type: ResourceType, attributes: Json) -> Resource {
     let mut resource = Resource::empty(resource_type);
     for (text, json) in attributes.as_object().unwrap() {
         resource.attributes.insert(path(text), value(json));
@@ -36,8 +36,8 @@ fn resource(resource_type: ResourceType, attributes: Json) -> Resource {
     resource
 }
 
-fn references() -> References {
-    BTreeMap::from(
+pub(super) fn references() -> References {
+    References::from(
         [("boss", "7"), ("a", "id-a"), ("b", "id \"b\"")].map(|(entry, id)| (EntryId::new(entry), ResourceId::new(id))),
     )
 }
@@ -60,20 +60,20 @@ fn sent(resource_type: ResourceType, action: Action, knobs: Knobs) -> Option<Req
 }
 
 /// `[path, before, after]`, null for none.
-fn edits(list: Json) -> Vec<Edit> {
+pub(super) fn edits(list: Json) -> Vec<Edit> {
     let some = |json: &Json| if json.is_null() { None } else { Some(value(json)) };
     let edit =
         |edit: &Json| Edit::Attribute { path: path(edit[0].as_str().unwrap()), before: some(&edit[1]), after: some(&edit[2]) };
     list.as_array().unwrap().iter().map(edit).collect()
 }
 
-fn members(add: &[&str], remove: &[&str]) -> Vec<Edit> {
+pub(super) fn members(add: &[&str], remove: &[&str]) -> Vec<Edit> {
     let set = |entries: &[&str]| entries.iter().map(|entry| EntryId::new(entry)).collect::<BTreeSet<_>>();
     vec![Edit::Members { add: set(add), remove: set(remove) }]
 }
 
 /// The operations of an update, or null if nothing is sent.
-fn operations(resource_type: ResourceType, edits: Vec<Edit>, knobs: Knobs) -> Json {
+pub(super) fn operations(resource_type: ResourceType, edits: Vec<Edit>, knobs: Knobs) -> Json {
     let action = Action::Update { resource_id: ResourceId::new("u 1"), edits };
     let Some(request) = sent(resource_type, action, knobs) else { return Json::Null };
     assert_eq!((request.method, request.query.as_str()), (Method::Patch, ""));
@@ -314,8 +314,9 @@ fn an_update_is_said_again_with_what_the_resource_has() {
 #[test]
 fn questions_are_spelled_exactly() {
     let lookup = |resource_type, text: &str, value: &str| {
-        Request::lookup(&Lookup { resource_type, path: path(text), value: value.to_owned() })
+        Request::lookup(&Lookup { resource_type, path: path(text), value: value.to_owned() }, &Knobs::default())
     };
+    let page = |resource_type, start, count| Request::page(resource_type, &Cut::Index(start), count, &Knobs::default());
     for (request, line) in [
         (
             lookup(ResourceType::User, "userName", "jdoe@example.com"),
@@ -325,8 +326,8 @@ fn questions_are_spelled_exactly() {
             lookup(ResourceType::Group, "displayName", "Eng"),
             "GET /Groups?filter=displayName%20eq%20%22Eng%22&startIndex=1&count=2&excludedAttributes=members",
         ),
-        (Request::page(ResourceType::User, 101, 100), "GET /Users?startIndex=101&count=100"),
-        (Request::page(ResourceType::Group, 1, 1), "GET /Groups?startIndex=1&count=1&excludedAttributes=members"),
+        (page(ResourceType::User, 101, 100), "GET /Users?startIndex=101&count=100"),
+        (page(ResourceType::Group, 1, 1), "GET /Groups?startIndex=1&count=1&excludedAttributes=members"),
         (Request::one(ResourceType::Group, &ResourceId::new("ü")).unwrap(), "GET /Groups/%C3%BC?"),
     ] {
         assert_eq!(format!("{} {}?{}", request.method.as_str(), request.path, request.query), line);

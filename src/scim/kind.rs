@@ -34,7 +34,7 @@ impl Kind {
 impl Request {
     /// What providers count it as. A request that carries changes of several resources counts as one update.
     pub(super) fn kind(&self) -> Kind {
-        if self.method == Method::Get || self.path.ends_with("/.search") {
+        if self.method.is_read() {
             return Kind::Read;
         }
         match self.resource_type {
@@ -65,18 +65,19 @@ mod tests {
         for (method, resource_type, path, expected, repeatable) in [
             (Method::Get, user, "/Users/1", Kind::Read, true),
             (Method::Get, group, "/Groups", Kind::Read, true),
-            (Method::Post, user, "/Users/.search", Kind::Read, true),
-            (Method::Post, group, "/Groups/.search", Kind::Read, true),
+            (Method::Search, user, "/Users/.search", Kind::Read, true),
+            (Method::Search, group, "/Groups/.search", Kind::Read, true),
             (Method::Post, user, "/Users", Kind::UserCreate, false),
             (Method::Post, group, "/Groups", Kind::GroupUpdate, false),
             (Method::Post, user, "/Bulk", Kind::UserUpdate, false),
             (Method::Post, group, "/Bulk", Kind::GroupUpdate, false),
+            (Method::Put, user, "/Users/1", Kind::UserUpdate, true),
             (Method::Patch, user, "/Users/1", Kind::UserUpdate, true),
             (Method::Patch, group, "/Groups/1", Kind::GroupUpdate, true),
             (Method::Delete, user, "/Users/1", Kind::UserUpdate, true),
             (Method::Delete, group, "/Groups/1", Kind::GroupUpdate, true),
         ] {
-            let request = Request { path: path.to_owned(), method, resource_type, ..Request::page(user, 1, 1) };
+            let request = Request { path: path.to_owned(), method, resource_type, ..Request::harmless() };
             assert_eq!((request.kind(), request.is_repeatable()), (expected, repeatable), "{method:?} {path}");
         }
     }

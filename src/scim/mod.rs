@@ -14,6 +14,20 @@ mod dialect;
 
 mod target;
 
+mod find;
+
+mod create;
+
+mod write;
+
+mod say;
+
+mod put;
+
+mod other_words;
+
+mod recent;
+
 mod request;
 
 mod patch;
@@ -68,6 +82,9 @@ mod probe;
 
 #[cfg(test)]
 mod golden;
+
+#[cfg(test)]
+mod golden_forms;
 
 pub use auth::{Auth, ClientCertificate, ClientProof, OAuth, header_fault, key_fault};
 pub use dialect::{

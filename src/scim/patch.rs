@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value as Json, json};
 
 use super::url::quoted;
-use super::wire::{Speech, extension, is_manager};
-use super::{MemberRemove, OpCase, Unset};
+use super::wire::{Nothing, Speech, extension, is_manager, place};
+use super::{MemberRemove, OpCase, PatchForm, Unset};
 use crate::cycle::Found;
 use crate::model::{AttributePath, EntryId, Value};
 use crate::plan::Edit;
@@ -14,7 +14,7 @@ use crate::plan::Edit;
 /// The body of a PATCH; `None` if nothing is left to say. `found` is the resource as it was read, once the
 /// provider said that it cannot find what an edit speaks of.
 pub(super) fn body(speech: Speech<'_>, edits: &[Edit], found: Option<&Found>) -> Option<Json> {
-    let mut patch = Patch { speech, found, operations: Vec::new(), additions: Vec::new() };
+    let mut patch = Patch { speech, found, operations: Vec::new(), additions: Vec::new(), pathless: Map::new() };
     for element in elements(edits) {
         patch.element(&element);
     }
@@ -30,10 +30,10 @@ pub(super) fn body(speech: Speech<'_>, edits: &[Edit], found: Option<&Found>) ->
             }
             Edit::Attribute { path, after: Some(after), .. } => {
                 if let Some(value) = speech.value(path, after) {
-                    patch.operation("replace", &written(path), Some(value));
+                    patch.replace(path, value);
                 }
             }
-            Edit::Attribute { path, after: None, .. } => patch.unset(path),
+            Edit::Attribute { path, before, after: None } => patch.unset(path, before.as_ref()),
             Edit::Members { add, remove } => {
                 patch.add_members(add);
                 patch.remove_members(remove);
@@ -41,6 +41,7 @@ pub(super) fn body(speech: Speech<'_>, edits: &[Edit], found: Option<&Found>) ->
             Edit::Foreign { remove } => patch.remove_ids(remove.iter().map(|id| id.as_str().to_owned()).collect()),
         }
     }
+    patch.say_pathless();
     let operations = patch.operations;
     (!operations.is_empty())
         .then(|| json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": operations }))
@@ -50,13 +51,16 @@ pub(super) fn body(speech: Speech<'_>, edits: &[Edit], found: Option<&Found>) ->
 struct ElementEdits<'a> {
     path: AttributePath,
     known: bool,
-    parts: Vec<(&'a AttributePath, Option<&'a Value>)>,
+    parts: Vec<Part<'a>>,
 }
+
+/// A part of an element: where, what it was, what it should be.
+type Part<'a> = (&'a AttributePath, Option<&'a Value>, Option<&'a Value>);
 
 impl ElementEdits<'_> {
     /// The edits of `value`, the part without which an e-mail or a telephone number is nothing.
     fn value(&self) -> Option<Option<&Value>> {
-        self.parts.iter().find(|(path, _)| path.sub_attribute().is_none_or(|sub| sub == "value")).map(|(_, after)| *after)
+        self.parts.iter().find(|(path, ..)| path.sub_attribute().is_none_or(|sub| sub == "value")).map(|(.., after)| *after)
     }
 }
 
@@ -66,7 +70,7 @@ fn elements(edits: &[Edit]) -> Vec<ElementEdits<'_>> {
     for edit in edits {
         let Edit::Attribute { path, before, after } = edit else { continue };
         let Some(element) = element_path(path) else { continue };
-        let part = (path, after.as_ref());
+        let part = (path, before.as_ref(), after.as_ref());
         match all.iter_mut().find(|known| known.path == element) {
             Some(same) => {
                 same.known |= before.is_some();
@@ -83,6 +87,7 @@ struct Patch<'a> {
     found: Option<&'a Found>,
     operations: Vec<Json>,
     additions: Vec<(String, Vec<Json>)>,
+    pathless: Map<String, Json>,
 }
 
 impl Patch<'_> {
@@ -95,12 +100,19 @@ impl Patch<'_> {
             None => element.known || !matches!(element.value(), Some(Some(_))),
         };
         match element.value() {
-            Some(None) if there => self.operation("remove", &written(&element.path), None),
+            Some(None) if there && self.speech.knobs.unset == Unset::Remove => {
+                self.operation("remove", &written(&element.path), None);
+            }
+            Some(None) if there => {
+                for (path, before, _) in &element.parts {
+                    self.unset(&part(path), *before);
+                }
+            }
             Some(None) => {}
             Some(Some(_)) | None if there => {
-                for (path, after) in &element.parts {
+                for (path, before, after) in &element.parts {
                     match after {
-                        None => self.unset(path),
+                        None => self.unset(path, *before),
                         Some(after) => {
                             if let Some(value) = self.speech.value(path, after) {
                                 self.operation("replace", &written(&part(path)), Some(value));
@@ -118,7 +130,7 @@ impl Patch<'_> {
         let parts: Vec<(String, Json)> = element
             .parts
             .iter()
-            .filter_map(|(path, after)| {
+            .filter_map(|(path, _, after)| {
                 let value = self.speech.value(path, (*after)?)?;
                 Some((path.sub_attribute().unwrap_or("value").to_owned(), value))
             })
@@ -135,15 +147,42 @@ impl Patch<'_> {
         }
     }
 
-    fn unset(&mut self, path: &AttributePath) {
-        if self.found.is_some_and(|found| !found.attributes.contains_key(path)) {
+    /// A value for an attribute that has no elements.
+    fn replace(&mut self, path: &AttributePath, value: Json) {
+        if path.selector().is_some() || self.speech.knobs.patch_form == PatchForm::Path {
+            return self.operation("replace", &written(path), Some(value));
+        }
+        let body = match extension(path) {
+            None => Some(&mut self.pathless),
+            Some(schema) => self.pathless.entry(schema.to_owned()).or_insert_with(|| Json::Object(Map::new())).as_object_mut(),
+        };
+        if let Some(body) = body {
+            place(body, path, value);
+        }
+    }
+
+    /// What has no path of its own, in one operation and first (RFC 7644 §3.5.2.3).
+    fn say_pathless(&mut self) {
+        let whole = std::mem::take(&mut self.pathless);
+        if !whole.is_empty() {
+            self.operation("replace", "", Some(Json::Object(whole)));
+            self.operations.rotate_right(1);
+        }
+    }
+
+    /// Takes a value away. Where that is skipped, the value stays there and counts as taken away.
+    fn unset(&mut self, path: &AttributePath, before: Option<&Value>) {
+        let missing = self.found.is_some_and(|found| {
+            let whole = part(path);
+            !found.attributes.contains_key(path) && (path.selector().is_none() || !found.attributes.contains_key(&whole))
+        });
+        if missing {
             return;
         }
-        match self.speech.knobs.unset {
-            Unset::Remove => self.operation("remove", &written(path), None),
-            Unset::Skip => {}
-            Unset::Null => self.operation("replace", &written(path), Some(Json::Null)),
-            Unset::Empty => self.operation("replace", &written(path), Some(Json::from(""))),
+        match self.speech.nothing(path, before) {
+            Nothing::Removed => self.operation("remove", &written(path), None),
+            Nothing::Said(value) => self.replace(path, value),
+            Nothing::Skipped => {}
         }
     }
 
@@ -186,7 +225,10 @@ impl Patch<'_> {
             (OpCase::Title, "remove") => "Remove",
             (OpCase::Title | OpCase::Lower, op) => op,
         };
-        let mut operation = Map::from_iter([("op".to_owned(), Json::from(op)), ("path".to_owned(), Json::from(path))]);
+        let mut operation = Map::from_iter([("op".to_owned(), Json::from(op))]);
+        if !path.is_empty() {
+            operation.insert("path".to_owned(), Json::from(path));
+        }
         if let Some(value) = value {
             operation.insert("value".to_owned(), value);
         }
@@ -195,7 +237,7 @@ impl Patch<'_> {
 }
 
 /// The path of the element that a path with a selector leads into.
-fn element_path(path: &AttributePath) -> Option<AttributePath> {
+pub(super) fn element_path(path: &AttributePath) -> Option<AttributePath> {
     let selector = path.selector()?.clone();
     Some(AttributePath::assemble(extension(path).map(str::to_owned), path.name().to_owned(), Some(selector), None))
 }
@@ -212,9 +254,12 @@ fn part(path: &AttributePath) -> AttributePath {
     AttributePath::assemble(path.schema().map(str::to_owned), path.name().to_owned(), path.selector().cloned(), Some(sub))
 }
 
-/// A path as it is sent: without the URN of a core schema, and the manager as a whole.
+/// A path as it is sent: without the URN of a core schema, the manager as a whole, and what an element is chosen by as
+/// a JSON string.
 fn written(path: &AttributePath) -> String {
-    let sub = path.sub_attribute().filter(|_| !is_manager(path)).map(str::to_owned);
-    let schema = extension(path).map(str::to_owned);
-    AttributePath::assemble(schema, path.name().to_owned(), path.selector().cloned(), sub).as_str().to_owned()
+    let schema = extension(path).map(|schema| format!("{schema}:")).unwrap_or_default();
+    let selector = path.selector();
+    let selector = selector.map(|chosen| format!("[{} eq {}]", chosen.attribute, quoted(&chosen.value))).unwrap_or_default();
+    let sub = path.sub_attribute().filter(|_| !is_manager(path)).map(|sub| format!(".{sub}")).unwrap_or_default();
+    format!("{schema}{}{selector}{sub}", path.name())
 }

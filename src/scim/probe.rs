@@ -90,7 +90,8 @@ impl Provider {
         warnings: &mut Vec<String>,
     ) -> Result<(), TargetError> {
         let value = format!("ldap2scim-probe-{:016x}", fastrand::u64(..));
-        let answer = self.transport.send(&Request::lookup(&Lookup { resource_type, path: path.clone(), value })).await?;
+        let lookup = Lookup { resource_type, path: path.clone(), value };
+        let answer = self.transport.send(&Request::lookup(&lookup, &self.dialect().knobs)).await?;
         let place = collection(resource_type);
         match answer.status {
             200..=299 => {

@@ -1,10 +1,10 @@
 //! What is asked of the provider, as a value: method, path, query and body. Nothing is sent here.
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use super::url::{collection, encoded, equals, resource};
 use super::wire::Speech;
-use super::{Dialect, patch};
+use super::{Dialect, FilterUse, Knobs, Pagination, patch};
 use crate::cycle::{Found, Lookup, References, TargetError};
 use crate::model::{ResourceId, ResourceType};
 use crate::plan::{Action, Change, Edit};
@@ -17,10 +17,14 @@ const LONGEST_ADDRESS: usize = 7000;
 pub(super) enum Method {
     /// Reads.
     Get,
+    /// Reads, with the question in the body (RFC 7644 §3.4.3).
+    Search,
     /// Creates; not to be repeated blindly.
     Post,
     /// Edits; what we say in it may be said twice.
     Patch,
+    /// Says the whole resource; may be said twice.
+    Put,
     /// Deletes.
     Delete,
 }
@@ -29,11 +33,31 @@ impl Method {
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Get => "GET",
-            Self::Post => "POST",
+            Self::Post | Self::Search => "POST",
             Self::Patch => "PATCH",
+            Self::Put => "PUT",
             Self::Delete => "DELETE",
         }
     }
+
+    /// True if it changes nothing, whatever becomes of it.
+    pub(super) fn is_read(self) -> bool {
+        match self {
+            Self::Get | Self::Search => true,
+            Self::Post | Self::Patch | Self::Put | Self::Delete => false,
+        }
+    }
+}
+
+/// Which part of a list is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Cut {
+    /// From this resource on, counted from 1 (RFC 7644 §3.4.2.4).
+    Index(usize),
+    /// From where the last page ended; empty for the first (RFC 9865).
+    Cursor(String),
+    /// All of it.
+    Whole,
 }
 
 /// One request.
@@ -47,11 +71,13 @@ pub(super) struct Request {
     /// Encoded, without the question mark.
     pub(super) query: String,
     pub(super) body: Option<Json>,
+    /// The version that the resource must still have (RFC 7644 §3.14).
+    pub(super) if_match: Option<String>,
 }
 
 impl Request {
     fn of(method: Method, resource_type: ResourceType, path: String) -> Self {
-        Self { method, resource_type, path, query: String::new(), body: None }
+        Self { method, resource_type, path, query: String::new(), body: None, if_match: None }
     }
 
     /// The one request that a change is. `None` if nothing is left of it: every reference in it is to an entry
@@ -98,21 +124,59 @@ impl Request {
         self.path.len() + self.query.len() <= LONGEST_ADDRESS
     }
 
+    /// The whole resource, in place of what is there.
+    pub(super) fn put(resource_type: ResourceType, id: &ResourceId, body: Json) -> Result<Self, TargetError> {
+        let mut request = Self::of(Method::Put, resource_type, at(resource_type, id)?);
+        request.body = Some(body);
+        Ok(request)
+    }
+
     /// Candidates for a look-up: two, so that an ambiguous one shows.
-    pub(super) fn lookup(lookup: &Lookup) -> Self {
-        let mut request = Self::page(lookup.resource_type, 1, 2);
-        request.query = format!("filter={}&{}", encoded(&equals(&lookup.path, &lookup.value)), request.query);
+    pub(super) fn lookup(lookup: &Lookup, knobs: &Knobs) -> Self {
+        let resource_type = lookup.resource_type;
+        let filter = equals(&lookup.path, &lookup.value);
+        let excluded = leaves_members_out(resource_type, knobs);
+        if knobs.filter == FilterUse::Search {
+            let mut body = json!({
+                "schemas": ["urn:ietf:params:scim:api:messages:2.0:SearchRequest"], "filter": filter, "startIndex": 1, "count": 2
+            });
+            if excluded && let Some(object) = body.as_object_mut() {
+                object.insert("excludedAttributes".to_owned(), json!(["members"]));
+            }
+            let mut request = Self::of(Method::Search, resource_type, format!("{}/.search", collection(resource_type)));
+            request.body = Some(body);
+            return request;
+        }
+        let page = match knobs.pagination {
+            Pagination::Auto | Pagination::Index => "&startIndex=1&count=2",
+            Pagination::Cursor => "&count=2",
+            Pagination::None => "",
+        };
+        let mut request = Self::of(Method::Get, resource_type, collection(resource_type).to_owned());
+        let without = if excluded { "&excludedAttributes=members" } else { "" };
+        request.query = format!("filter={}{page}{without}", encoded(&filter));
         request
     }
 
-    /// A page of a list. Groups without their members.
-    pub(super) fn page(resource_type: ResourceType, start: usize, count: usize) -> Self {
+    /// A page of a list. Groups without their members, where they can be asked for so.
+    pub(super) fn page(resource_type: ResourceType, cut: &Cut, count: usize, knobs: &Knobs) -> Self {
         let mut request = Self::of(Method::Get, resource_type, collection(resource_type).to_owned());
-        let without = match resource_type {
-            ResourceType::User => "",
-            ResourceType::Group => "&excludedAttributes=members",
+        let mut parts = match cut {
+            Cut::Index(start) => vec![format!("startIndex={start}"), format!("count={count}")],
+            Cut::Cursor(cursor) => vec![format!("cursor={}", encoded(cursor)), format!("count={count}")],
+            Cut::Whole => Vec::new(),
         };
-        request.query = format!("startIndex={start}&count={count}{without}");
+        if leaves_members_out(resource_type, knobs) {
+            parts.push("excludedAttributes=members".to_owned());
+        }
+        request.query = parts.join("&");
+        request
+    }
+
+    /// A question that any provider answers, whatever it has.
+    pub(super) fn harmless() -> Self {
+        let mut request = Self::of(Method::Get, ResourceType::User, collection(ResourceType::User).to_owned());
+        request.query = "count=1".to_owned();
         request
     }
 
@@ -120,6 +184,11 @@ impl Request {
     pub(super) fn about(place: &str) -> Self {
         Self::of(Method::Get, ResourceType::User, place.to_owned())
     }
+}
+
+/// True if groups are asked for without their members.
+fn leaves_members_out(resource_type: ResourceType, knobs: &Knobs) -> bool {
+    resource_type == ResourceType::Group && knobs.excluded_attributes
 }
 
 fn at(resource_type: ResourceType, id: &ResourceId) -> Result<String, TargetError> {

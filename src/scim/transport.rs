@@ -14,7 +14,6 @@ use super::request::Request;
 use super::waiting::backoff;
 use super::{Retry, Settings, url};
 use crate::cycle::TargetError;
-use crate::model::ResourceType;
 
 const TOO_LARGE: &str = "an answer is larger than 64 MiB";
 
@@ -87,7 +86,12 @@ impl Transport {
         let limit = self.longest_body.filter(|_| sending.request.path != "/Bulk")?;
         let octets = sending.body.as_ref().map(String::len).filter(|octets| *octets > limit)?;
         let detail = format!("not sent: it has {octets} octets, and the target takes {limit}");
-        Some(Answer { status: 413, location: None, body: serde_json::json!({ "detail": detail }).to_string().into_bytes() })
+        Some(Answer {
+            status: 413,
+            location: None,
+            etag: None,
+            body: serde_json::json!({ "detail": detail }).to_string().into_bytes(),
+        })
     }
 
     /// An error if the target is at fault as a whole, and not a few requests that it stumbled over one after the other.
@@ -120,7 +124,7 @@ impl Transport {
 
     /// True if the target answers a harmless question.
     async fn answers(&self) -> Result<bool, TargetError> {
-        let question = Request::page(ResourceType::User, 1, 1);
+        let question = Request::harmless();
         let (outcome, _) = self.tried(&self.sending(&question), 0).await?;
         Ok(matches!(outcome, Try::Answer(answer) if answer.is_success()))
     }

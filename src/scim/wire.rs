@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{Booleans, Knobs, ManagerForm};
+use super::{Booleans, Knobs, ManagerForm, Unset};
 use crate::cycle::References;
 use crate::model::{AttributePath, Resource, ResourceId, ResourceType, Selector, Value};
 
@@ -12,6 +12,16 @@ use crate::model::{AttributePath, Resource, ResourceId, ResourceType, Selector, 
 pub(super) const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 pub(super) const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
 pub(super) const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+
+/// How a value is taken away.
+pub(super) enum Nothing {
+    /// By an operation of its own, or by being left out of the whole.
+    Removed,
+    /// By a value that stands for none.
+    Said(Json),
+    /// Not at all.
+    Skipped,
+}
 
 /// What turns our values into theirs.
 #[derive(Clone, Copy)]
@@ -35,6 +45,24 @@ impl Speech<'_> {
             ManagerForm::ManagerId if is_manager(path) => Some(json!({ "managerId": text })),
             ManagerForm::Off if is_manager(path) => None,
             ManagerForm::Object | ManagerForm::Text | ManagerForm::ManagerId | ManagerForm::Off => Some(Json::from(text)),
+        }
+    }
+
+    /// How a value that was `before` is taken away. A boolean has no empty value, so it is removed instead.
+    pub(super) fn nothing(&self, path: &AttributePath, before: Option<&Value>) -> Nothing {
+        let manager = is_manager(path);
+        if manager && self.knobs.manager == ManagerForm::Off {
+            return Nothing::Skipped;
+        }
+        let flag = matches!(before, Some(Value::Flag(_)));
+        match (self.knobs.unset, self.knobs.manager) {
+            (Unset::Skip, _) => Nothing::Skipped,
+            (Unset::Null, _) => Nothing::Said(Json::Null),
+            (Unset::Remove, _) => Nothing::Removed,
+            (Unset::Empty, _) if flag => Nothing::Removed,
+            (Unset::Empty, ManagerForm::Object) if manager => Nothing::Said(json!({ "value": "" })),
+            (Unset::Empty, ManagerForm::ManagerId) if manager => Nothing::Said(json!({ "managerId": "" })),
+            (Unset::Empty, _) => Nothing::Said(Json::from("")),
         }
     }
 
@@ -134,7 +162,7 @@ fn is_work(selector: &Selector) -> bool {
 }
 
 /// Puts a value at a path without a selector.
-fn place(body: &mut Map<String, Json>, path: &AttributePath, spoken: Json) {
+pub(super) fn place(body: &mut Map<String, Json>, path: &AttributePath, spoken: Json) {
     match path.sub_attribute() {
         Some(sub) if !is_manager(path) => {
             let whole = body.entry(path.name()).or_insert_with(|| Json::Object(Map::new()));

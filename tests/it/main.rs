@@ -14,6 +14,7 @@ mod main_job;
 mod recovery;
 mod scim_auth;
 mod scim_check;
+mod scim_dialects;
 mod scim_faults;
 mod scim_pace;
 mod scim_server;

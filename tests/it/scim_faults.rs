@@ -67,7 +67,7 @@ async fn every_answer_has_its_meaning() {
         (Fault::status(500), ["answer lost", "answer lost", "answer lost", "rejected"], [1, 5, 5, 5]),
         (Fault::html(502), ["answer lost", "answer lost", "answer lost", "rejected"], [1, 5, 5, 5]),
         (Fault::status(504), ["answer lost", "answer lost", "answer lost", "rejected"], [1, 5, 5, 5]),
-        (Fault::status(501), ["rejected", "rejected", "rejected", "rejected"], [1, 1, 1, 1]),
+        (Fault::status(501), ["rejected", "rejected", "rejected", "rejected"], [1, 2, 1, 1]),
         (Fault::redirect("https://elsewhere.example/"), ["protocol", "protocol", "protocol", "protocol"], [1, 1, 1, 1]),
         (Fault::html(200), ["answer lost", "answer lost", "ok", "protocol"], [2, 1, 1, 1]),
         (Fault::LostRequest, ["answer lost", "answer lost", "answer lost", "unavailable"], [1, 5, 5, 5]),

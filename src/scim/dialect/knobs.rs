@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::word::{Word, words};
+use crate::model::{AttributePath, ResourceType};
 
 /// How things are said.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,9 +39,9 @@ pub struct Knobs {
     /// Whether look-ups filter.
     pub filter: FilterUse,
     /// Attributes of users that cannot be filtered by, whatever `filter` says.
-    pub unfilterable_users: Vec<crate::model::AttributePath>,
+    pub unfilterable_users: Vec<AttributePath>,
     /// Attributes of groups that cannot be filtered by.
-    pub unfilterable_groups: Vec<crate::model::AttributePath>,
+    pub unfilterable_groups: Vec<AttributePath>,
     /// Resources up to which a list stands in for a filter that does not work; 0: never.
     pub scan_limit: usize,
     /// How lists are cut.
@@ -57,6 +58,24 @@ pub struct Knobs {
     pub bulk_payload: usize,
     /// Octets that any other body may have at most.
     pub longest_body: Option<usize>,
+}
+
+impl Knobs {
+    /// How resources of a type are changed.
+    pub fn update(&self, resource_type: ResourceType) -> UpdateBy {
+        match resource_type {
+            ResourceType::User => self.user_update,
+            ResourceType::Group => self.group_update,
+        }
+    }
+
+    /// What cannot be filtered by.
+    pub fn unfilterable(&self, resource_type: ResourceType) -> &[AttributePath] {
+        match resource_type {
+            ResourceType::User => &self.unfilterable_users,
+            ResourceType::Group => &self.unfilterable_groups,
+        }
+    }
 }
 
 impl Default for Knobs {

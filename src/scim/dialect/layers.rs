@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::Knobs;
 use super::table::{KNOBS, knob};
+use super::{Knobs, PutMode, UpdateBy};
 use crate::model::Capabilities;
 use crate::plan::{GroupRemoval, Nesting, UserRemoval};
 use crate::scim::Rates;
@@ -112,6 +112,8 @@ impl Dialect {
         }
         (knob.read)(self, value).map_err(KnobError::Value)?;
         self.said.insert(knob.name, by);
+        let puts = self.knobs.user_update == UpdateBy::Put || self.knobs.group_update == UpdateBy::Put;
+        self.capabilities.whole_updates = puts && self.knobs.put_mode == PutMode::Full;
         self.capabilities.changes_per_request = if self.knobs.bulk { self.bulk_operations } else { 1 };
         Ok(true)
     }

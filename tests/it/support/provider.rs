@@ -271,6 +271,8 @@ impl Provider {
         let auth = scim::Auth::Bearer(Secret::Inline(self.token().into()));
         let mut settings = scim::Settings::new("provider", self.base_url(), auth, scim::preset("generic").unwrap());
         settings.dialect.rates = scim::Rates::per_second(10_000.0, 100);
+        // It answers from no copies: what is not there is not.
+        settings.dialect.knobs.settle = Duration::ZERO;
         settings.retry.base = Duration::from_millis(1);
         settings.retry.max = Duration::from_millis(20);
         settings
