@@ -1,6 +1,6 @@
 //! What a cycle needs of the three outside systems, and how each of them fails.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::Arc;
 
@@ -67,12 +67,78 @@ pub enum SourceError {
 pub enum Outcome {
     /// The resource is there, under this id.
     Exists(ResourceId),
+    /// The resource is there, and all that was asked for is done but for these of its members.
+    Partly {
+        /// Its id.
+        resource_id: ResourceId,
+        /// Members whose membership is as it was before.
+        undone: BTreeSet<EntryId>,
+        /// Members of whom nobody knows.
+        doubtful: BTreeSet<EntryId>,
+        /// What was said of the first of them.
+        why: String,
+    },
     /// The resource is not there (any more).
     Gone,
 }
 
 /// Ids of the entries that a change refers to. An entry that is not in it is not linked.
-pub type References = BTreeMap<EntryId, ResourceId>;
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct References {
+    ids: BTreeMap<EntryId, ResourceId>,
+    groups: BTreeSet<EntryId>,
+}
+
+impl References {
+    /// None yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds an entry and its resource.
+    pub fn insert(&mut self, entry_id: EntryId, resource_type: ResourceType, id: ResourceId) {
+        match resource_type {
+            ResourceType::User => {}
+            ResourceType::Group => drop(self.groups.insert(entry_id.clone())),
+        }
+        self.ids.insert(entry_id, id);
+    }
+
+    /// The resource of an entry.
+    pub fn get(&self, entry_id: &EntryId) -> Option<&ResourceId> {
+        self.ids.get(entry_id)
+    }
+
+    /// What kind of resource an entry has.
+    pub fn resource_type(&self, entry_id: &EntryId) -> ResourceType {
+        if self.groups.contains(entry_id) { ResourceType::Group } else { ResourceType::User }
+    }
+
+    /// What kind of resource an id is; a user where nobody says otherwise.
+    pub fn type_of(&self, id: &ResourceId) -> ResourceType {
+        let is_group = self.groups.iter().any(|entry| self.ids.get(entry) == Some(id));
+        if is_group { ResourceType::Group } else { ResourceType::User }
+    }
+
+    /// True if an entry has a resource.
+    pub fn contains_key(&self, entry_id: &EntryId) -> bool {
+        self.ids.contains_key(entry_id)
+    }
+}
+
+/// Of users.
+impl<const N: usize> From<[(EntryId, ResourceId); N]> for References {
+    fn from(users: [(EntryId, ResourceId); N]) -> Self {
+        users.into_iter().collect()
+    }
+}
+
+/// Of users.
+impl FromIterator<(EntryId, ResourceId)> for References {
+    fn from_iter<T: IntoIterator<Item = (EntryId, ResourceId)>>(users: T) -> Self {
+        Self { ids: users.into_iter().collect(), groups: BTreeSet::new() }
+    }
+}
 
 /// The service provider.
 pub trait Target: Send + Sync {

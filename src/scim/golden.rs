@@ -1,6 +1,6 @@
 //! What is sent, letter by letter: each change, and each knob.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::{Value as Json, json};
 
@@ -37,7 +37,7 @@ fn resource(resource_type: ResourceType, attributes: Json) -> Resource {
 }
 
 fn references() -> References {
-    BTreeMap::from(
+    References::from(
         [("boss", "7"), ("a", "id-a"), ("b", "id \"b\"")].map(|(entry, id)| (EntryId::new(entry), ResourceId::new(id))),
     )
 }

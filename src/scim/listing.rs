@@ -6,7 +6,7 @@ use super::answer::{Answer, Page};
 use super::found::{MembersIn, found};
 use super::request::Request;
 use super::transport::Transport;
-use super::url::collection;
+use super::url::{collection, encoded};
 use crate::cycle::{Found, TargetError};
 use crate::model::ResourceType;
 
@@ -18,11 +18,25 @@ const MOST: usize = 5_000_000;
 /// The next page begins after as many as were received, because providers cap pages as they like. The end is
 /// reached when as many as `totalResults` says were seen or, where it says nothing, at an empty page.
 pub(super) async fn list(transport: &Transport, resource_type: ResourceType, size: usize) -> Result<Vec<Found>, TargetError> {
+    list_where(transport, resource_type, size, None).await
+}
+
+/// Every resource of a type that a filter lets through.
+pub(super) async fn list_where(
+    transport: &Transport,
+    resource_type: ResourceType,
+    size: usize,
+    filter: Option<&str>,
+) -> Result<Vec<Found>, TargetError> {
     let mut all = Vec::new();
     let mut seen = BTreeSet::new();
     let mut start = 1;
     loop {
-        let page = page(transport, &Request::page(resource_type, start, size)).await?;
+        let mut request = Request::page(resource_type, start, size);
+        if let Some(filter) = filter {
+            request.query = format!("filter={}&{}", encoded(filter), request.query);
+        }
+        let page = page(transport, &request).await?;
         let received = page.resources.len();
         let before = seen.len();
         for resource in &page.resources {

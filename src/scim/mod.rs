@@ -25,6 +25,16 @@ mod listing;
 
 mod members;
 
+mod bisect;
+
+mod member_patch;
+
+mod member_reading;
+
+mod bulk;
+
+mod bulk_body;
+
 mod transport;
 
 mod client;

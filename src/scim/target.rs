@@ -7,12 +7,14 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use percent_encoding::percent_decode_str;
 
 use super::answer::Answer;
+use super::bisect::is_server_error;
+use super::bulk::Bulk;
 use super::found::{MembersIn, found, get, id};
-use super::members::{MemberEdits, settle};
+use super::member_reading::{self, Sight};
 use super::request::Request;
 use super::transport::Transport;
 use super::turns::Turns;
-use super::{Dialect, FilterUse, SaidBy, Settings, listing};
+use super::{Dialect, FilterUse, SaidBy, Settings, listing, members};
 use crate::cycle::{Found, Lookup, Outcome, References, Target, TargetError};
 use crate::model::{AttributePath, Capabilities, Fact, Knowledge, MembersRead, Resource, ResourceId, ResourceType, Witness};
 use crate::plan::{Action, Change, Edit, answers};
@@ -26,6 +28,8 @@ pub struct Provider {
     turns: Turns,
     collections: [AtomicBool; 2],
     unfilterable: Mutex<BTreeSet<(ResourceType, AttributePath)>>,
+    pub(super) sight: Sight,
+    pub(super) bulk: Bulk,
 }
 
 impl Provider {
@@ -38,6 +42,8 @@ impl Provider {
             turns: Turns::default(),
             collections: [AtomicBool::new(false), AtomicBool::new(false)],
             unfilterable: Mutex::new(BTreeSet::new()),
+            sight: Sight::default(),
+            bulk: Bulk::default(),
         })
     }
 
@@ -76,9 +82,12 @@ impl Provider {
                 } else {
                     MembersIn::Nowhere
                 };
-                let found = found(resource_type, &answer.json()?, members)
+                let mut found = found(resource_type, &answer.json()?, members)
                     .ok_or_else(|| TargetError::Protocol("a resource was answered without its id".to_owned()))?;
                 if found.resource_id.as_str().eq_ignore_ascii_case(id.as_str()) {
+                    if resource_type == ResourceType::Group {
+                        member_reading::judge(self, &mut found).await?;
+                    }
                     return Ok(Some(found));
                 }
                 Err(TargetError::Rejected {
@@ -100,12 +109,12 @@ impl Provider {
     ) -> Result<Option<Answer>, TargetError> {
         match Request::edits(resource_type, id, edits, &self.dialect(), references, found)? {
             None => Ok(None),
-            Some(request) => self.transport.send(&request).await.map(Some),
+            Some(request) => self.write(&request).await.map(Some),
         }
     }
 
-    async fn create(&self, request: &Request, resource: &Resource) -> Result<Outcome, TargetError> {
-        let answer = self.transport.send(request).await?;
+    pub(super) async fn create(&self, request: &Request, resource: &Resource) -> Result<Outcome, TargetError> {
+        let answer = self.write(request).await?;
         if !answer.is_success() {
             // 404 to a create is about the collection, not about a resource.
             return Err(if answer.status == 404 { answer.rejected() } else { judged(&answer) });
@@ -136,14 +145,14 @@ impl Provider {
     ) -> Result<Outcome, TargetError> {
         let _turn = self.turns.take(id).await;
         let resource_type = change.resource_type;
+        if let [edit @ (Edit::Members { .. } | Edit::Foreign { .. })] = edits {
+            return members::change(self, id, edit, references).await;
+        }
         let Some(answer) = self.send_edits(resource_type, id, edits, references, None).await? else {
             return Ok(Outcome::Exists(id.clone()));
         };
         if answer.is_success() {
             return edited(&answer, resource_type, id);
-        }
-        if let [Edit::Members { add, remove }] = edits {
-            return settle(self, id, MemberEdits { add, remove }, references, &answer).await;
         }
         if !answer.is_no_target() {
             return Err(self.judged_again(resource_type, id, &answer).await);
@@ -159,7 +168,7 @@ impl Provider {
 
     async fn delete(&self, request: &Request, id: &ResourceId) -> Result<Outcome, TargetError> {
         let _turn = self.turns.take(id).await;
-        let answer = self.transport.send(request).await?;
+        let answer = self.write(request).await?;
         if answer.is_success() {
             return Ok(Outcome::Gone);
         }
@@ -291,6 +300,9 @@ impl Target for Provider {
     async fn apply(&self, change: &Change, references: &References) -> Result<Outcome, TargetError> {
         let request = Request::change(change, &self.dialect(), references)?;
         match (&change.action, request) {
+            (Action::Create(resource), Some(request)) if !resource.members.is_empty() => {
+                members::create(self, &request, change, resource, references).await
+            }
             (Action::Create(resource), Some(request)) => self.create(&request, resource).await,
             (Action::Update { resource_id, edits }, _) => self.update(change, resource_id, edits, references).await,
             (Action::Delete { resource_id }, Some(request)) => self.delete(&request, resource_id).await,
@@ -312,6 +324,7 @@ impl Target for Provider {
 pub(super) fn judged(answer: &Answer) -> TargetError {
     match answer.status {
         404 | 410 => TargetError::NotFound,
+        _ if is_server_error(answer) => TargetError::AnswerLost(format!("status {}: {}", answer.status, answer.detail())),
         _ if answer.is_conflict() => TargetError::Conflict(answer.detail()),
         _ => answer.rejected(),
     }
@@ -319,7 +332,7 @@ pub(super) fn judged(answer: &Answer) -> TargetError {
 
 /// The resource after an edit. Some providers change its id with its externalId (GitLab's is the externalId).
 /// An answer that has a body and is not JSON did not come from a SCIM service.
-fn edited(answer: &Answer, resource_type: ResourceType, known: &ResourceId) -> Result<Outcome, TargetError> {
+pub(super) fn edited(answer: &Answer, resource_type: ResourceType, known: &ResourceId) -> Result<Outcome, TargetError> {
     if answer.is_empty() {
         return Ok(Outcome::Exists(known.clone()));
     }
