@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
+use super::References;
 use crate::model::{
     Capabilities, ChannelName, Coverage, DnKey, Entry, EntryId, Knowledge, LinkedCounts, Origin, Resource, ResourceId,
     ResourceType, Snapshot, TargetName, Vendor, Wanted,
@@ -80,64 +81,6 @@ pub enum Outcome {
     },
     /// The resource is not there (any more).
     Gone,
-}
-
-/// Ids of the entries that a change refers to. An entry that is not in it is not linked.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct References {
-    ids: BTreeMap<EntryId, ResourceId>,
-    groups: BTreeSet<EntryId>,
-}
-
-impl References {
-    /// None yet.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Adds an entry and its resource.
-    pub fn insert(&mut self, entry_id: EntryId, resource_type: ResourceType, id: ResourceId) {
-        match resource_type {
-            ResourceType::User => {}
-            ResourceType::Group => drop(self.groups.insert(entry_id.clone())),
-        }
-        self.ids.insert(entry_id, id);
-    }
-
-    /// The resource of an entry.
-    pub fn get(&self, entry_id: &EntryId) -> Option<&ResourceId> {
-        self.ids.get(entry_id)
-    }
-
-    /// What kind of resource an entry has.
-    pub fn resource_type(&self, entry_id: &EntryId) -> ResourceType {
-        if self.groups.contains(entry_id) { ResourceType::Group } else { ResourceType::User }
-    }
-
-    /// What kind of resource an id is; a user where nobody says otherwise.
-    pub fn type_of(&self, id: &ResourceId) -> ResourceType {
-        let is_group = self.groups.iter().any(|entry| self.ids.get(entry) == Some(id));
-        if is_group { ResourceType::Group } else { ResourceType::User }
-    }
-
-    /// True if an entry has a resource.
-    pub fn contains_key(&self, entry_id: &EntryId) -> bool {
-        self.ids.contains_key(entry_id)
-    }
-}
-
-/// Of users.
-impl<const N: usize> From<[(EntryId, ResourceId); N]> for References {
-    fn from(users: [(EntryId, ResourceId); N]) -> Self {
-        users.into_iter().collect()
-    }
-}
-
-/// Of users.
-impl FromIterator<(EntryId, ResourceId)> for References {
-    fn from_iter<T: IntoIterator<Item = (EntryId, ResourceId)>>(users: T) -> Self {
-        Self { ids: users.into_iter().collect(), groups: BTreeSet::new() }
-    }
 }
 
 /// The service provider.

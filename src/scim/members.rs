@@ -8,9 +8,9 @@ use super::bisect::{Member, Refused, Search, aligned, edit_of, is_server_error};
 use super::member_reading::never_readable;
 use super::request::Request;
 use super::target::{Provider, edited, judged};
-use super::{Dialect, MemberRemove, SaidBy, UpdateBy};
+use super::{Dialect, MemberRemove, UpdateBy};
 use crate::cycle::{Found, Outcome, References, TargetError};
-use crate::model::{EntryId, Resource, ResourceId, ResourceType, Witness};
+use crate::model::{Resource, ResourceId, ResourceType, Witness};
 use crate::plan::{Action, Change, Edit};
 
 /// Requests refused one after the other, none having passed, after which it is not about single members. Halving a
@@ -77,22 +77,22 @@ pub(super) async fn create(
 }
 
 /// One edit on its way.
-struct Work<'a> {
-    provider: &'a Provider,
-    group: &'a ResourceId,
+pub(super) struct Work<'a> {
+    pub(super) provider: &'a Provider,
+    pub(super) group: &'a ResourceId,
     references: References,
-    search: Search,
+    pub(super) search: Search,
     /// Who is in the group, once something was refused and where that can be known.
     there: Option<Option<BTreeSet<ResourceId>>>,
     /// The group showed nobody when it was read.
     empty: bool,
     /// The other form of removal was tried.
-    other_form_tried: bool,
+    pub(super) other_form_tried: bool,
 }
 
 impl Work<'_> {
     /// Sends a piece; in another form of removal than the dialect's, if one is given.
-    async fn say(&self, piece: &[Member], form: Option<MemberRemove>) -> Result<Option<Answer>, TargetError> {
+    pub(super) async fn say(&self, piece: &[Member], form: Option<MemberRemove>) -> Result<Option<Answer>, TargetError> {
         let edits = [edit_of(piece)];
         let group = self.search.id(self.group);
         let mut dialect = self.provider.dialect();
@@ -121,7 +121,7 @@ impl Work<'_> {
         Err(TargetError::Rejected { status: 400, detail })
     }
 
-    fn passed(&mut self, piece: Vec<Member>) {
+    pub(super) fn passed(&mut self, piece: Vec<Member>) {
         if let Some(Some(there)) = &mut self.there {
             for member in &piece {
                 if member.leaves {
@@ -211,96 +211,8 @@ impl Work<'_> {
         Ok(true)
     }
 
-    /// Some providers parse only one form of removal, and it is never the same. The other form is tried with one member,
-    /// and kept if that one is gone then. Providers that know no values of a removal take it for a removal of all, so
-    /// that form is tried only where it can be seen what came of it, and what it took is given back.
-    async fn in_another_form(&mut self, mut piece: Vec<Member>, answer: &Answer) -> Result<(), TargetError> {
-        let dialect = self.provider.dialect();
-        let chosen = dialect.said_by("member_remove") == SaidBy::Configuration || dialect.knobs.group_update == UpdateBy::Put;
-        let other = match dialect.knobs.member_remove {
-            MemberRemove::PathFilter => MemberRemove::ValueArray,
-            MemberRemove::ValueArray => MemberRemove::PathFilter,
-            MemberRemove::ReplaceAll => MemberRemove::ReplaceAll,
-        };
-        let leaver = piece.iter().position(|member| member.leaves);
-        let (Some(place), false, false) = (leaver, chosen || other == MemberRemove::ReplaceAll, self.other_form_tried) else {
-            self.hopeless(piece, answer);
-            return Ok(());
-        };
-        self.other_form_tried = true;
-        let member = piece.swap_remove(place);
-        let Some(before) = self.read_again().await? else { return Err(TargetError::NotFound) };
-        let blind = before.members.as_ref().is_none_or(|members| members.len() < 2 || !members.contains(&member.id));
-        if other == MemberRemove::ValueArray && blind {
-            piece.push(member);
-            self.hopeless(piece, answer);
-            return Ok(());
-        }
-        let taken = match self.say(std::slice::from_ref(&member), Some(other)).await {
-            Ok(Some(second)) => second.is_success(),
-            Ok(None) => false,
-            Err(error) => {
-                piece.push(member);
-                self.search.stop(piece, error);
-                return Ok(());
-            }
-        };
-        let after = if taken { self.read_again().await?.and_then(|found| found.members) } else { None };
-        if let (Some(before), Some(after)) = (&before.members, &after) {
-            let lost: BTreeSet<ResourceId> =
-                before.iter().filter(|id| **id != member.id && !after.contains(*id)).cloned().collect();
-            if !lost.is_empty() {
-                self.give_back(lost).await?;
-                self.search.done(vec![member]);
-                self.hopeless(piece, answer);
-                return Ok(());
-            }
-        }
-        let left = match (&after, other) {
-            (Some(after), _) => taken && !after.contains(&member.id),
-            (None, MemberRemove::PathFilter) => taken,
-            (None, MemberRemove::ValueArray | MemberRemove::ReplaceAll) => false,
-        };
-        if left {
-            self.provider.learn("member_remove", word_of(other), Witness::Learnt);
-            self.passed(vec![member]);
-            self.search.again(piece);
-        } else {
-            piece.push(member);
-            self.hopeless(piece, answer);
-        }
-        Ok(())
-    }
-
-    /// A single member is bad; more of them cannot be said at all.
-    fn hopeless(&mut self, piece: Vec<Member>, answer: &Answer) {
-        if piece.len() == 1 && Refused::of(answer) == Refused::Members {
-            self.search.bad(piece, refusal(answer), false);
-        } else if !piece.is_empty() {
-            self.search.stop(piece, judged(answer));
-        }
-    }
-
-    async fn read_again(&self) -> Result<Option<Found>, TargetError> {
+    pub(super) async fn read_again(&self) -> Result<Option<Found>, TargetError> {
         self.provider.read_one(ResourceType::Group, &self.search.id(self.group)).await
-    }
-
-    /// Members whom a removal took along that was meant for another.
-    async fn give_back(&self, lost: BTreeSet<ResourceId>) -> Result<(), TargetError> {
-        tracing::error!(group = %self.group, members = lost.len(), "The target took the removal of one member for one of all; they are added again");
-        let references: References = lost.iter().map(|id| (EntryId::new(id.as_str()), id.clone())).collect();
-        let lost: Vec<EntryId> = lost.iter().map(|id| EntryId::new(id.as_str())).collect();
-        for part in lost.chunks(self.provider.dialect().capabilities.members_per_request.max(1)) {
-            let edit = Edit::Members { add: part.iter().cloned().collect(), remove: BTreeSet::new() };
-            let answer = self.provider.send_edits(ResourceType::Group, self.group, &[edit], &references, None).await?;
-            if let Some(answer) = answer.filter(|answer| !answer.is_success()) {
-                return Err(TargetError::AnswerLost(format!(
-                    "a removal of one member took all of them, and they could not be given back: {}",
-                    judged(&answer)
-                )));
-            }
-        }
-        Ok(())
     }
 
     /// What came of all of it. Whoever was added and is not shown by a group that shows nobody says that it never does.
@@ -324,16 +236,8 @@ fn wants_all(dialect: &Dialect) -> bool {
     dialect.knobs.group_update == UpdateBy::Put || dialect.knobs.member_remove == MemberRemove::ReplaceAll
 }
 
-fn word_of(form: MemberRemove) -> &'static str {
-    match form {
-        MemberRemove::PathFilter => "path_filter",
-        MemberRemove::ValueArray => "value_array",
-        MemberRemove::ReplaceAll => "replace_all",
-    }
-}
-
 /// A refusal of one member. The group is there: it was read. What is missing is the member.
-fn refusal(answer: &Answer) -> TargetError {
+pub(super) fn refusal(answer: &Answer) -> TargetError {
     match judged(answer) {
         TargetError::NotFound => answer.rejected(),
         _ if is_server_error(answer) => answer.rejected(),

@@ -27,6 +27,8 @@ mod members;
 
 mod bisect;
 
+mod removal_form;
+
 mod member_patch;
 
 mod member_reading;

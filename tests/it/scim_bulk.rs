@@ -6,11 +6,13 @@ use futures_util::future::join_all;
 use serde_json::json;
 
 use ldap2scim::cycle::{Outcome, Target, TargetError};
-use ldap2scim::model::{ResourceId, ResourceType};
+use ldap2scim::model::{ResourceId, ResourceType, Status};
 use ldap2scim::scim::{self, SaidBy};
 
 use crate::scim_server::{create, delete, edit, members, named};
+use crate::support::bridge::Bridge;
 use crate::support::provider::{Fault, Personality, Provider, bulk::Bulk};
+use crate::support::scim_server::ScimServer;
 
 async fn with(bulk: Bulk) -> Provider {
     Provider::start(Personality { bulk: Some(bulk), ..Personality::default() }).await
@@ -191,4 +193,71 @@ async fn writes_to_one_resource_never_share_a_load_and_a_bad_member_is_found_the
         assert_eq!(provider.member_ids(&format!("g{number}")), ids.iter().cloned().collect());
     }
     provider.assert_clean();
+}
+
+async fn company() -> Bridge {
+    let personality = Personality { bulk: Some(Bulk::default()), ..Personality::default() };
+    let mut bridge = Bridge::start(personality).await;
+    bridge.settings.dialect.set("bulk", "yes", SaidBy::Preset).unwrap();
+    for name in ["ada", "bob", "eve"] {
+        bridge.directory.add_user(name);
+    }
+    bridge.directory.set_manager("ada", "eve");
+    bridge.directory.put_group("staff", &["ada", "bob", "eve"]);
+    bridge
+}
+
+#[tokio::test]
+async fn cycles_in_bulk_converge_whatever_answer_is_lost_and_make_nothing_twice() {
+    for fault in [Fault::LostAnswer, Fault::LostRequest, Fault::AfterCommit(502), Fault::status(503), Fault::status(413)] {
+        for number in 0..6 {
+            let bridge = company().await;
+            bridge.provider.fail_after("*", "/", number, 1, fault.clone());
+            bridge.sync().await;
+            bridge.provider.heal();
+            bridge.sync().await;
+            bridge.directory.set_status("bob", Status::Disabled);
+            bridge.sync().await;
+            let context = format!("{fault:?} at request {number}");
+            assert_eq!((bridge.active(), bridge.members("staff").len()), (vec!["ada".into(), "eve".into()], 3), "{context}");
+            bridge.assert_no_duplicates();
+            bridge.assert_silent().await;
+            bridge.provider.assert_clean();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_first_load_in_bulk_is_fewer_requests_than_users() {
+    let bridge = company().await;
+    for number in 0..20 {
+        bridge.directory.add_user(&format!("u{number:02}"));
+    }
+    bridge.synced().await;
+    assert_eq!(bridge.active().len(), 23);
+    assert!(loads(&bridge.provider).len() > 3);
+    assert!(bridge.provider.writes().len() < 23, "{:?}", paths(&bridge.provider));
+    bridge.assert_silent().await;
+}
+
+#[tokio::test]
+async fn a_server_of_another_make_takes_our_bulk() {
+    let server = ScimServer::start().await;
+    let mut settings = server.settings();
+    settings.dialect.set("bulk", "yes", SaidBy::Configuration).unwrap();
+    let target = scim::Provider::new(settings).unwrap();
+    let created = create_all(&target, 0..20).await;
+    assert!(created.iter().all(Result::is_ok), "{created:?}");
+    let ids: Vec<ResourceId> = created.into_iter().flatten().collect();
+    assert_eq!(target.population(ResourceType::User).await.unwrap(), Some(20));
+    let (taken, fresh) = tokio::join!(create(&target, named("u0003")), create(&target, named("fresh")));
+    assert!(matches!(taken, Err(TargetError::Conflict(_))), "{taken:?}");
+    assert!(fresh.is_ok());
+    let titled = [("title", None, Some("x".into()))];
+    let (one, gone) = tokio::join!(edit(&target, &ids[0], &titled), delete(&target, ResourceType::User, &ids[1]));
+    assert_eq!((one.unwrap(), gone.unwrap()), (Outcome::Exists(ids[0].clone()), Outcome::Gone));
+    assert_eq!(server.user("u0000").await.unwrap()["title"], "x");
+    assert!(server.user("u0001").await.is_none());
+    assert!(!target.learnt().contains_key("bulk"));
+    assert!(server.log().contains("POST /v2/Bulk"), "{}", server.log());
 }

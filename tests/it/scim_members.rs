@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value as Json, json};
 
-use ldap2scim::cycle::{Outcome, References, Target, TargetError};
+use ldap2scim::cycle::{CycleEnd, Outcome, References, Target, TargetError};
 use ldap2scim::model::{EntryId, MembersRead, ResourceId, ResourceType, Witness};
 use ldap2scim::plan::{Action, Edit};
 use ldap2scim::scim::{self, SaidBy};
 
 use crate::scim_server::{change, group, members};
+use crate::support::bridge::Bridge;
 use crate::support::provider::{Fault, MemberRemove, Personality, Provider};
 
 const GROUP: ResourceType = ResourceType::Group;
@@ -199,7 +200,7 @@ async fn nobody_loses_a_membership_because_a_form_of_removal_is_taken_for_anothe
 
 #[tokio::test]
 async fn a_provider_that_heeds_the_first_of_a_value_array_is_given_one_removal_for_each() {
-    let provider = with(|personality| personality.member_remove = MemberRemove::ValueIgnored).await;
+    let provider = with(|personality| personality.member_remove = MemberRemove::FirstOfValueArray).await;
     let ids = users(&provider, 5);
     let eng = ResourceId::new(&provider.add_group("Eng", in_group(&ids)));
     members(&provider.target(), &eng, &[], &texts(&ids[..3])).await.unwrap();
@@ -334,4 +335,96 @@ async fn one_changed_member_of_fifty_thousand_is_one_small_request() {
     assert_eq!(requests.len(), 2, "one for each");
     assert!(requests.iter().all(|request| request.body.to_string().len() < 1024));
     assert_eq!(provider.member_ids("Eng").len(), 50_000);
+}
+
+async fn company(personality: Personality) -> Bridge {
+    let bridge = Bridge::start(personality).await;
+    for name in ["ada", "bob", "eve"] {
+        bridge.directory.add_user(name);
+    }
+    bridge
+}
+
+#[tokio::test]
+async fn a_cycle_holds_the_group_by_the_name_of_its_bad_member_and_acknowledges_the_others() {
+    let bridge = company(Personality::default()).await;
+    bridge.synced().await;
+    let ada = bridge.provider.user("ada").unwrap()["id"].as_str().unwrap().to_owned();
+    bridge.provider.remove(&ada);
+    bridge.directory.put_group("staff", &["ada", "bob", "eve"]);
+    let report = bridge.sync().await;
+    assert_eq!(report.end, CycleEnd::DoneWithHeld);
+    assert!(report.held[0].why.contains("id-ada") && report.held[0].why.contains("404"), "{}", report.held[0].why);
+    assert_eq!(bridge.members("staff"), ["bob", "eve"]);
+    let snapshot = bridge.snapshot().await;
+    let staff = &snapshot.links[&EntryId::new("id-g-staff")];
+    assert_eq!(staff.acknowledged.members, [EntryId::new("id-bob"), EntryId::new("id-eve")].into());
+    assert!(staff.uncertain.is_empty(), "nothing was lost");
+    // The next cycle asks for that one alone.
+    bridge.provider.forget_requests();
+    bridge.sync().await;
+    let sent: Vec<Json> = bridge.provider.writes().into_iter().map(|request| request.body["Operations"].clone()).collect();
+    assert_eq!(sent, [json!([{ "op": "add", "path": "members", "value": [{ "value": ada }] }])]);
+    bridge.provider.assert_clean();
+}
+
+#[tokio::test]
+async fn a_member_of_whom_nobody_knows_stays_uncertain_and_is_taken_out_if_he_leaves() {
+    let personality = Personality { members_hidden: true, unknown_member: 500, ..Personality::default() };
+    let mut bridge = company(personality).await;
+    bridge.settings.dialect.set("members_read", "none", SaidBy::Preset).unwrap();
+    bridge.synced().await;
+    let ada = bridge.provider.user("ada").unwrap()["id"].as_str().unwrap().to_owned();
+    bridge.provider.remove(&ada);
+    bridge.directory.put_group("staff", &["ada", "bob", "eve"]);
+    bridge.sync().await;
+    let uncertain = || async { bridge.snapshot().await.links[&EntryId::new("id-g-staff")].uncertain.members.clone() };
+    assert_eq!(uncertain().await, [EntryId::new("id-ada")].into());
+    bridge.directory.put_group("staff", &["bob", "eve"]);
+    bridge.provider.forget_requests();
+    bridge.sync().await;
+    let sent = bridge.provider.writes()[0].body["Operations"][0]["path"].clone();
+    assert_eq!(sent, json!(format!("members[value eq \"{ada}\"]")), "perhaps it was taken, so it is taken out");
+    assert_eq!(bridge.members("staff"), ["bob", "eve"]);
+    assert!(uncertain().await.is_empty());
+    bridge.assert_silent().await;
+}
+
+#[tokio::test]
+async fn a_group_travels_with_its_first_members_and_the_rest_follows() {
+    let mut bridge = company(Personality::default()).await;
+    bridge.settings.dialect.set("create_with_members", "yes", SaidBy::Preset).unwrap();
+    bridge.settings.dialect.set("members_per_request", "2", SaidBy::Preset).unwrap();
+    bridge.directory.put_group("staff", &["ada", "bob", "eve"]);
+    bridge.directory.put_group("pair", &["ada", "bob"]);
+    bridge.synced().await;
+    assert_eq!((bridge.members("staff").len(), bridge.members("pair").len()), (3, 2));
+    let about: Vec<String> =
+        bridge.provider.writes().iter().filter(|r| r.path.starts_with("/Groups")).map(|r| r.method.clone()).collect();
+    assert_eq!(about, ["POST", "POST", "PATCH"], "one for each, and one for who did not fit");
+    bridge.assert_silent().await;
+    // One who cannot be a member keeps nobody out, and neither does he keep the group out.
+    let ada = bridge.provider.user("ada").unwrap()["id"].as_str().unwrap().to_owned();
+    bridge.provider.fail_when("POST", "/Groups", 1, Fault::status(400));
+    bridge.directory.put_group("late", &["ada", "bob"]);
+    bridge.synced().await;
+    assert_eq!(bridge.provider.member_ids("late").len(), 2, "{ada}");
+    bridge.assert_silent().await;
+}
+
+#[tokio::test]
+async fn what_a_cycle_found_out_about_chunks_the_next_one_knows() {
+    let bridge = Bridge::start(Personality { members_per_request: 4, members_cap_status: 413, ..Personality::default() }).await;
+    let names: Vec<String> = (0..12).map(|number| format!("u{number:02}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    names.iter().for_each(|name| bridge.directory.add_user(name));
+    bridge.directory.put_group("one", &names);
+    bridge.synced().await;
+    assert_eq!(bridge.members("one").len(), 12);
+    bridge.directory.put_group("two", &names);
+    bridge.provider.forget_requests();
+    bridge.synced().await;
+    let patches = patches(&bridge.provider);
+    assert_eq!((bridge.members("two").len(), patches), (12, 4), "chunks of three from the beginning");
+    bridge.assert_silent().await;
 }

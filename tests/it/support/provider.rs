@@ -163,7 +163,7 @@ pub enum Paging {
 pub enum MemberRemove {
     PathFilter,
     ValueArray,
-    /// A value array, of which the first counts.
+    /// A filter, or a value array of which the first counts.
     FirstOfValueArray,
     /// A filter; the value of a removal is not looked at, so that it removes all.
     ValueIgnored,
@@ -179,7 +179,7 @@ impl MemberRemove {
 
     /// True if a path may have a filter.
     pub fn has_filter(self) -> bool {
-        matches!(self, Self::PathFilter | Self::ValueIgnored)
+        matches!(self, Self::PathFilter | Self::FirstOfValueArray | Self::ValueIgnored)
     }
 }
 
