@@ -209,7 +209,13 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
     /// The resource ids of those of `wanted` that are linked.
     pub(super) fn references<'b>(&self, wanted: impl IntoIterator<Item = &'b EntryId>) -> References {
         let state = self.lock();
-        wanted.into_iter().filter_map(|id| Some((id.clone(), state.links.get(id)?.resource_id.clone()))).collect()
+        let mut references = References::new();
+        for id in wanted {
+            if let Some(link) = state.links.get(id) {
+                references.insert(id.clone(), link.resource_type, link.resource_id.clone());
+            }
+        }
+        references
     }
 
     /// The same for edits of a linked resource, with what it acknowledged where the target is told all of it.

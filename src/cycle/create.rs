@@ -11,8 +11,9 @@ use super::{CycleError, Disposition, Outcome, Recorded, Source, Store, Target, T
 impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
     /// A new resource. What refers to entries that are not linked yet follows later; so do members.
     pub(super) async fn create(&self, change: &Change, wanted: &Resource) -> Result<(), CycleError> {
-        let references = self.references(wanted.attributes.values().filter_map(Value::reference));
-        let mut sent = Resource { members: BTreeSet::new(), ..wanted.clone() };
+        let first_members = self.first_members(wanted);
+        let references = self.references(wanted.attributes.values().filter_map(Value::reference).chain(&first_members));
+        let mut sent = Resource { members: first_members, ..wanted.clone() };
         let mut late = Vec::new();
         sent.attributes.retain(|path, value| {
             let open = value.reference().is_some_and(|id| !references.contains_key(id));
@@ -24,11 +25,16 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
         let request = Change { action: Action::Create(sent.clone()), ..change.clone() };
         let (intent, answer) = self.send(request, change, &references).await?;
         let resource_id = match answer {
-            Ok(Outcome::Exists(id)) if self.is_anothers(change, &id) => {
+            Ok(Outcome::Exists(ref id) | Outcome::Partly { resource_id: ref id, .. }) if self.is_anothers(change, id) => {
                 let why = "the target answered its create with the id of a resource that is linked to another entry";
                 return self.refuse(change, intent, why.into()).await;
             }
             Ok(Outcome::Exists(id)) => id,
+            // Members that did not travel in the create follow like the rest of them.
+            Ok(Outcome::Partly { resource_id, undone, doubtful, .. }) => {
+                sent.members.retain(|member| !undone.contains(member) && !doubtful.contains(member));
+                resource_id
+            }
             Ok(Outcome::Gone) => {
                 return self.refuse(change, intent, "the target answered a create as if it were a delete".into()).await;
             }
@@ -60,17 +66,29 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
             entry_id: change.entry_id.clone(),
             resource_id: resource_id.clone(),
             origin: Origin::Created,
-            acknowledged: sent,
+            acknowledged: sent.clone(),
             uncertain: Uncertain::default(),
         });
         if !late.is_empty() {
             self.follow_up(Stage::References, change, &resource_id, late);
         }
-        if !wanted.members.is_empty() {
-            let members = Edit::Members { add: wanted.members.clone(), remove: BTreeSet::new() };
+        let add: BTreeSet<EntryId> = wanted.members.difference(&sent.members).cloned().collect();
+        if !add.is_empty() {
+            let members = Edit::Members { add, remove: BTreeSet::new() };
             self.follow_up(Stage::Members, change, &resource_id, vec![members]);
         }
         Ok(())
+    }
+
+    /// The members that travel in a group's create.
+    fn first_members(&self, wanted: &Resource) -> BTreeSet<EntryId> {
+        let capabilities = self.channel.target.capabilities();
+        if !capabilities.create_with_members {
+            return BTreeSet::new();
+        }
+        let state = self.lock();
+        let linked = wanted.members.iter().filter(|member| state.links.contains_key(*member));
+        linked.take(capabilities.members_per_request).cloned().collect()
     }
 
     /// A reference that the target does not take in this form keeps nobody from having an account.

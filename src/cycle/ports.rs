@@ -1,11 +1,12 @@
 //! What a cycle needs of the three outside systems, and how each of them fails.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
+use super::References;
 use crate::model::{
     Capabilities, ChannelName, Coverage, DnKey, Entry, EntryId, Knowledge, LinkedCounts, Origin, Resource, ResourceId,
     ResourceType, Snapshot, TargetName, Vendor, Wanted,
@@ -67,43 +68,19 @@ pub enum SourceError {
 pub enum Outcome {
     /// The resource is there, under this id.
     Exists(ResourceId),
+    /// The resource is there, and all that was asked for is done but for these of its members.
+    Partly {
+        /// Its id.
+        resource_id: ResourceId,
+        /// Members whose membership is as it was before.
+        undone: BTreeSet<EntryId>,
+        /// Members of whom nobody knows.
+        doubtful: BTreeSet<EntryId>,
+        /// What was said of the first of them.
+        why: String,
+    },
     /// The resource is not there (any more).
     Gone,
-}
-
-/// What a change is sent with: ids of the entries that it refers to. An entry that is not in it is not linked.
-#[derive(Debug, Clone, Default)]
-pub struct References {
-    ids: BTreeMap<EntryId, ResourceId>,
-    /// What the target acknowledged of the resource so far, where `Capabilities::whole_updates` asks for it.
-    pub acknowledged: Option<Arc<Resource>>,
-}
-
-impl References {
-    /// To nobody.
-    pub fn new() -> Self {
-        Self::default()
-    }
-}
-
-impl std::ops::Deref for References {
-    type Target = BTreeMap<EntryId, ResourceId>;
-
-    fn deref(&self) -> &Self::Target {
-        &self.ids
-    }
-}
-
-impl FromIterator<(EntryId, ResourceId)> for References {
-    fn from_iter<I: IntoIterator<Item = (EntryId, ResourceId)>>(ids: I) -> Self {
-        Self { ids: ids.into_iter().collect(), acknowledged: None }
-    }
-}
-
-impl<const N: usize> From<[(EntryId, ResourceId); N]> for References {
-    fn from(ids: [(EntryId, ResourceId); N]) -> Self {
-        ids.into_iter().collect()
-    }
 }
 
 /// The service provider.

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::model::{EntryId, ResourceId, Value};
-use crate::plan::{Action, Change, Edit, Stage, diff, requests};
+use crate::plan::{Action, Change, Edit, Stage, Tally, diff, requests};
 
 use super::apply::{Applying, claim_of};
-use super::{CycleError, IntentId, Outcome, Recorded, References, Source, Store, Target, TargetError};
+use super::{CycleError, Intent, IntentId, Outcome, Recorded, References, Source, Store, Target, TargetError};
 
 impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
     /// Edits of a linked resource, request by request.
@@ -48,6 +48,10 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
                     self.acknowledge(&change.entry_id, &edits);
                     resource_id = id;
                 }
+                Ok(Outcome::Partly { undone, doubtful, why, .. }) => {
+                    self.partly(change, intent, &resource_id, &edits, Shortfall { undone, doubtful, why }).await?;
+                    all = false;
+                }
                 Ok(Outcome::Gone) | Err(TargetError::NotFound) => {
                     return self.vanished(change, intent, edits.iter().any(diff::deactivates)).await;
                 }
@@ -69,6 +73,38 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
                 "{}", if deactivates { "deactivated" } else { "updated" }
             );
         }
+        Ok(())
+    }
+
+    /// Some members were not taken. What nobody knows of stays an open intent, which makes it uncertain; the rest is
+    /// acknowledged, and whoever was refused is sent again by the next cycle.
+    async fn partly(
+        &self,
+        change: &Change,
+        intent: IntentId,
+        resource_id: &ResourceId,
+        edits: &[Edit],
+        shortfall: Shortfall,
+    ) -> Result<(), CycleError> {
+        let Shortfall { undone, doubtful, why } = shortfall;
+        let doubted = of_members(edits, |member| doubtful.contains(member));
+        if !doubted.is_empty() {
+            let action = Action::Update { resource_id: resource_id.clone(), edits: doubted };
+            let open = Change { action, tally: Tally::default(), ..change.clone() };
+            self.store.intend(self.cycle, vec![Intent { change: open, tally: Tally::default() }]).await?;
+        }
+        let done = of_members(edits, |member| !undone.contains(member) && !doubtful.contains(member));
+        let claim = claim_of(self.is_claimed(&change.entry_id), change.claim, false);
+        let recorded = Recorded::Edited { resource_id: resource_id.clone(), edits: done };
+        self.record(change, Some(intent), recorded, claim).await?;
+        let mut left = undone.iter().chain(&doubtful);
+        let named = left.next().map(ToString::to_string).unwrap_or_default();
+        let others = match left.count() {
+            0 => String::new(),
+            1 => " and one more".to_owned(),
+            more => format!(" and {more} more"),
+        };
+        self.hold(change, format!("its members were changed but for entry {named}{others}: {why}"));
         Ok(())
     }
 
@@ -161,6 +197,31 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
             Err(error) => self.give_up(change, intent, error).await,
         }
     }
+}
+
+/// What of an edit of members was not done, or nobody knows of.
+struct Shortfall {
+    undone: BTreeSet<EntryId>,
+    doubtful: BTreeSet<EntryId>,
+    why: String,
+}
+
+/// Edits cut to some of their members.
+fn of_members(edits: &[Edit], chosen: impl Fn(&EntryId) -> bool) -> Vec<Edit> {
+    let some = |members: &BTreeSet<EntryId>| members.iter().filter(|member| chosen(member)).cloned().collect::<BTreeSet<_>>();
+    let mut cut = Vec::new();
+    for edit in edits {
+        match edit {
+            Edit::Attribute { .. } | Edit::Foreign { .. } => {}
+            Edit::Members { add, remove } => {
+                let (add, remove) = (some(add), some(remove));
+                if !add.is_empty() || !remove.is_empty() {
+                    cut.push(Edit::Members { add, remove });
+                }
+            }
+        }
+    }
+    cut
 }
 
 /// Edits by what can be done with them.

@@ -60,6 +60,8 @@ pub struct Capabilities {
     pub group_updates: Updates,
     /// Memberships added or removed by one request at most.
     pub members_per_request: usize,
+    /// A group is created with its first members.
+    pub create_with_members: bool,
     /// Members that a group may have at most.
     pub most_members: Option<usize>,
     /// How members are read.
@@ -99,6 +101,7 @@ impl Default for Capabilities {
             group_updates: Updates::default(),
             // The lowest cap that was seen among providers; above it one answers 400, another 413.
             members_per_request: 100,
+            create_with_members: false,
             most_members: None,
             members_read: MembersRead::Group,
             group_external_id: true,

@@ -16,7 +16,7 @@ impl Provider {
     pub(super) async fn create(&self, request: &Request, resource: &Resource) -> Result<Outcome, TargetError> {
         let settle = self.dialect().knobs.settle;
         self.shared(resource.resource_type).outdate();
-        let answer = self.transport.send(request).await.inspect_err(|error| {
+        let answer = self.write(request).await.inspect_err(|error| {
             if matches!(error, TargetError::AnswerLost(_)) {
                 self.recent.doubt(resource, settle);
             }

@@ -148,14 +148,17 @@ fn one_email_is_primary_unless_the_mapping_says_who() {
 }
 
 #[test]
-fn a_group_is_created_without_members_and_deleted_by_id() {
+fn a_group_is_created_with_the_members_it_has_and_deleted_by_id() {
     let mut group = resource(ResourceType::Group, json!({ "externalId": "guid", "displayName": "Eng" }));
     group.members.insert(EntryId::new("a"));
     let request = sent(ResourceType::Group, Action::Create(group), Knobs::default()).unwrap();
     assert_eq!(request.path, "/Groups");
     assert_eq!(
         request.body.unwrap(),
-        json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "externalId": "guid", "displayName": "Eng" })
+        json!({
+            "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "externalId": "guid", "displayName": "Eng",
+            "members": [{ "value": "id-a" }]
+        })
     );
     let request = sent(ResourceType::Group, Action::Delete { resource_id: ResourceId::new("a/b") }, Knobs::default()).unwrap();
     assert_eq!((request.method, request.path.as_str(), request.body), (Method::Delete, "/Groups/a%2Fb", None));

@@ -49,6 +49,11 @@ impl Request {
         self.kind() == Kind::Read
     }
 
+    /// True for edits of a group.
+    pub(super) fn changes_a_group(&self) -> bool {
+        self.resource_type == ResourceType::Group && matches!(self.method, Method::Patch | Method::Put)
+    }
+
     /// True if what it says may be said twice.
     pub(super) fn is_repeatable(&self) -> bool {
         self.only_asks() || self.method != Method::Post

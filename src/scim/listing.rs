@@ -7,7 +7,7 @@ use super::answer::{Answer, Page};
 use super::found::{MembersIn, found};
 use super::request::{Cut, Request};
 use super::target::Provider;
-use super::url::collection;
+use super::url::{collection, encoded};
 use crate::cycle::{Found, TargetError};
 use crate::model::{ResourceType, Witness};
 
@@ -34,10 +34,23 @@ impl From<TargetError> for NoList {
 impl Provider {
     /// Every resource of a type, if there are no more than `most`. Groups come without members.
     pub(super) async fn listed(&self, resource_type: ResourceType, most: usize) -> Result<Vec<Found>, NoList> {
-        match self.walk(resource_type, most).await? {
+        self.listed_where(resource_type, None, most).await
+    }
+
+    /// Every resource of a type that a filter lets through.
+    pub(super) async fn listed_where(
+        &self,
+        resource_type: ResourceType,
+        filter: Option<&str>,
+        most: usize,
+    ) -> Result<Vec<Found>, NoList> {
+        match self.walk(resource_type, filter, most).await? {
             Some(all) => Ok(all),
             // Its place in the list was lost on the way: once more from the beginning.
-            None => self.walk(resource_type, most).await?.ok_or_else(|| incomplete(resource_type, "its cursors expire").into()),
+            None => self
+                .walk(resource_type, filter, most)
+                .await?
+                .ok_or_else(|| incomplete(resource_type, "its cursors expire").into()),
         }
     }
 
@@ -46,7 +59,7 @@ impl Provider {
     /// By index, the next page begins after as many as were received, because providers cap pages as they like. The end
     /// is reached when as many as `totalResults` says were seen or, where it says nothing, at an empty page. By cursor,
     /// it is reached where there is no next one.
-    async fn walk(&self, resource_type: ResourceType, most: usize) -> Result<Option<Vec<Found>>, NoList> {
+    async fn walk(&self, resource_type: ResourceType, filter: Option<&str>, most: usize) -> Result<Option<Vec<Found>>, NoList> {
         let mut walk = Walk { resource_type, all: Vec::new(), seen: BTreeSet::new(), cursors: BTreeSet::new(), idle: 0 };
         let mut start = 1;
         let mut cut = match self.dialect().knobs.pagination {
@@ -55,7 +68,7 @@ impl Provider {
             Pagination::None => Cut::Whole,
         };
         loop {
-            let Some(page) = self.page(resource_type, &cut).await? else { return Ok(None) };
+            let Some(page) = self.page(resource_type, filter, &cut).await? else { return Ok(None) };
             let (received, before) = (page.resources.len(), walk.seen.len());
             walk.take(&page)?;
             let seen = walk.seen.len();
@@ -87,11 +100,15 @@ impl Provider {
     }
 
     /// One page. A size that the target does not take is halved, and the half is remembered.
-    async fn page(&self, resource_type: ResourceType, cut: &Cut) -> Result<Option<Page>, TargetError> {
+    async fn page(&self, resource_type: ResourceType, filter: Option<&str>, cut: &Cut) -> Result<Option<Page>, TargetError> {
         let usual = self.dialect().capabilities.page_size.max(1);
         let mut size = usual;
         loop {
-            let answer = self.transport.send(&Request::page(resource_type, cut, size, &self.dialect().knobs)).await?;
+            let mut request = Request::page(resource_type, cut, size, &self.dialect().knobs);
+            if let Some(filter) = filter {
+                request.query = format!("filter={}&{}", encoded(filter), request.query);
+            }
+            let answer = self.transport.send(&request).await?;
             if answer.is_success() {
                 if size < usual {
                     self.found_out("page_size", &size.to_string(), "it refuses longer pages", Witness::Learnt);

@@ -44,6 +44,18 @@ mod listing;
 
 mod members;
 
+mod bisect;
+
+mod removal_form;
+
+mod member_patch;
+
+mod member_reading;
+
+mod bulk;
+
+mod bulk_body;
+
 mod transport;
 
 mod exchange;

@@ -169,7 +169,8 @@ impl Provider {
         let (mut id, mut done, mut first_error) = (id.clone(), false, None);
         for piece in &pieces {
             match Box::pin(self.edit(resource_type, &id, piece, references)).await {
-                Ok(Outcome::Exists(now)) => (id, done) = (now, true),
+                // Members do not go this way, so nothing is ever done in part here.
+                Ok(Outcome::Exists(now) | Outcome::Partly { resource_id: now, .. }) => (id, done) = (now, true),
                 Ok(Outcome::Gone) => done = true,
                 Err(error) => {
                     let ends = error.disposition() == Disposition::System;

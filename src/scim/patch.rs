@@ -1,14 +1,12 @@
 //! Edits become the operations of a PATCH (RFC 7644 §3.5.2): each attribute by its own path, true deltas only.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Map, Value as Json, json};
 
 use super::url::quoted;
 use super::wire::{Nothing, Speech, extension, is_manager, place};
-use super::{MemberRemove, OpCase, PatchForm, Unset};
+use super::{OpCase, PatchForm, Unset, member_patch};
 use crate::cycle::Found;
-use crate::model::{AttributePath, EntryId, Value};
+use crate::model::{AttributePath, Value};
 use crate::plan::Edit;
 
 /// The body of a PATCH; `None` if nothing is left to say. `found` is the resource as it was read, once the
@@ -34,11 +32,11 @@ pub(super) fn body(speech: Speech<'_>, edits: &[Edit], found: Option<&Found>) ->
                 }
             }
             Edit::Attribute { path, before, after: None } => patch.unset(path, before.as_ref()),
-            Edit::Members { add, remove } => {
-                patch.add_members(add);
-                patch.remove_members(remove);
+            Edit::Members { .. } | Edit::Foreign { .. } => {
+                for (op, path, value) in member_patch::operations(speech, edit, found) {
+                    patch.operation(op, &path, value);
+                }
             }
-            Edit::Foreign { remove } => patch.remove_ids(remove.iter().map(|id| id.as_str().to_owned()).collect()),
         }
     }
     patch.say_pathless();
@@ -184,38 +182,6 @@ impl Patch<'_> {
             Nothing::Said(value) => self.replace(path, value),
             Nothing::Skipped => {}
         }
-    }
-
-    fn add_members(&mut self, add: &BTreeSet<EntryId>) {
-        let members = self.members(add);
-        if !members.is_empty() {
-            let value = members.iter().map(|id| json!({ "value": id })).collect();
-            self.operation("add", "members", Some(Json::Array(value)));
-        }
-    }
-
-    fn remove_members(&mut self, remove: &BTreeSet<EntryId>) {
-        let members = self.members(remove);
-        self.remove_ids(members);
-    }
-
-    fn remove_ids(&mut self, members: Vec<String>) {
-        match self.speech.knobs.member_remove {
-            MemberRemove::PathFilter => {
-                for id in members {
-                    self.operation("remove", &format!("members[value eq {}]", quoted(&id)), None);
-                }
-            }
-            MemberRemove::ValueArray if members.is_empty() => {}
-            MemberRemove::ValueArray | MemberRemove::ReplaceAll => {
-                let value = members.iter().map(|id| json!({ "value": id })).collect();
-                self.operation("remove", "members", Some(Json::Array(value)));
-            }
-        }
-    }
-
-    fn members(&self, entries: &BTreeSet<EntryId>) -> Vec<String> {
-        entries.iter().filter_map(|entry| self.speech.references.get(entry)).map(|id| id.as_str().to_owned()).collect()
     }
 
     fn operation(&mut self, op: &'static str, path: &str, value: Option<Json>) {

@@ -7,7 +7,7 @@ use super::found::{MembersIn, found, get};
 use super::request::Request;
 use super::target::Provider;
 use super::wire::Speech;
-use super::{Dialect, PutMode, UpdateBy, patch, put};
+use super::{Dialect, PutMode, UpdateBy, member_reading, patch, put};
 use crate::cycle::{Found, References, TargetError};
 use crate::model::{MembersRead, ResourceId, ResourceType};
 use crate::plan::Edit;
@@ -40,11 +40,14 @@ impl Provider {
         let members =
             if self.dialect().capabilities.members_read == MembersRead::Group { MembersIn::Answer } else { MembersIn::Nowhere };
         let json = answer.json()?;
-        let found = found(resource_type, &json, members)
+        let mut found = found(resource_type, &json, members)
             .ok_or_else(|| TargetError::Protocol("a resource was answered without its id".to_owned()))?;
         if !found.resource_id.as_str().eq_ignore_ascii_case(id.as_str()) {
             let detail = "it was asked for a resource by its id and answered with another".to_owned();
             return Err(TargetError::Rejected { status: answer.status, detail });
+        }
+        if resource_type == ResourceType::Group {
+            member_reading::judge(self, &mut found).await?;
         }
         let meta = json.as_object().and_then(|object| get(object, "meta")).and_then(Json::as_object);
         let version = meta.and_then(|meta| get(meta, "version")).and_then(Json::as_str).map(str::to_owned);
@@ -103,7 +106,11 @@ impl Provider {
             if dialect.knobs.etag {
                 request.if_match = reading.and_then(|reading| reading.version);
             }
-            let answer = self.transport.send(&request).await?;
+            // A version cannot travel in a bulk.
+            let answer = match request.if_match {
+                Some(_) => self.transport.send(&request).await?,
+                None => self.write(&request).await?,
+            };
             if answer.status != 412 || request.if_match.is_none() || reading_number >= FRESH_READINGS {
                 return Ok(Some(answer));
             }

@@ -4,14 +4,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::answer::Answer;
+use super::bisect::is_server_error;
+use super::bulk::Bulk;
 use super::find::Shared;
 use super::listing::NoList;
+use super::member_reading::Sight;
 use super::other_words::Tried;
 use super::recent::Recent;
 use super::request::Request;
 use super::transport::Transport;
 use super::turns::Turns;
-use super::{Dialect, SaidBy, Settings, listing};
+use super::{Dialect, SaidBy, Settings, listing, members};
 use crate::cycle::{Found, Lookup, Outcome, References, Target, TargetError};
 use crate::model::{Capabilities, Fact, Knowledge, ResourceId, ResourceType, Witness};
 use crate::plan::{Action, Change};
@@ -28,6 +31,8 @@ pub struct Provider {
     pub(super) tried: Tried,
     collections: [AtomicBool; 2],
     lists: [Shared; 2],
+    pub(super) sight: Sight,
+    pub(super) bulk: Bulk,
 }
 
 impl Provider {
@@ -43,6 +48,8 @@ impl Provider {
             tried: Tried::default(),
             collections: [AtomicBool::new(false), AtomicBool::new(false)],
             lists: [Shared::default(), Shared::default()],
+            sight: Sight::default(),
+            bulk: Bulk::default(),
         })
     }
 
@@ -168,6 +175,9 @@ impl Target for Provider {
         }
         let request = Request::change(change, &self.dialect(), references)?;
         match (&change.action, request) {
+            (Action::Create(resource), Some(request)) if !resource.members.is_empty() => {
+                members::create(self, &request, change, resource, references).await
+            }
             (Action::Create(resource), Some(request)) => self.create(&request, resource).await,
             (Action::Delete { resource_id }, Some(request)) => self.delete(&request, resource_id).await,
             (
@@ -189,6 +199,7 @@ impl Target for Provider {
 pub(super) fn judged(answer: &Answer) -> TargetError {
     match answer.status {
         404 | 410 => TargetError::NotFound,
+        _ if is_server_error(answer) => TargetError::AnswerLost(format!("status {}: {}", answer.status, answer.detail())),
         _ if answer.is_conflict() => TargetError::Conflict(answer.detail()),
         _ => answer.rejected(),
     }

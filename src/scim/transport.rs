@@ -250,6 +250,8 @@ impl Transport {
 /// other reads, but one that is not answered at all does.
 fn lost(request: &Request, why: String, answer: Option<Answer>) -> Result<Answer, TargetError> {
     match answer {
+        // What the server stumbles over may be one of the members.
+        Some(answer) if request.changes_a_group() => Ok(answer),
         _ if !request.only_asks() => Err(TargetError::AnswerLost(why)),
         Some(answer) => Ok(answer),
         None => Err(TargetError::Unavailable(why)),

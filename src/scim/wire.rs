@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{Booleans, Knobs, ManagerForm, Unset};
+use super::{Booleans, Knobs, ManagerForm, Unset, member_patch};
 use crate::cycle::References;
 use crate::model::{AttributePath, Resource, ResourceId, ResourceType, Selector, Value};
 
@@ -74,7 +74,7 @@ impl Speech<'_> {
         }
     }
 
-    /// The body of a create. A group goes without its members; an extension is named in `schemas` only if
+    /// The body of a create. A group goes with the members that it has; an extension is named in `schemas` only if
     /// something of it is there (RFC 7643 §3.1).
     pub(super) fn document(&self, resource: &Resource) -> Json {
         let mut core = Map::new();
@@ -108,6 +108,10 @@ impl Speech<'_> {
         let schemas: Vec<&str> = std::iter::once(own).chain(extensions.keys().copied()).collect();
         let mut body = Map::from_iter([("schemas".to_owned(), json!(schemas))]);
         body.append(&mut core);
+        let members = member_patch::members(*self, &resource.members);
+        if !members.is_empty() {
+            body.insert("members".to_owned(), Json::Array(members));
+        }
         body.extend(extensions.into_iter().map(|(schema, object)| (schema.to_owned(), Json::Object(object))));
         Json::Object(body)
     }

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use super::answer::Answer;
 use super::found::{MembersIn, found, get, id};
-use super::members::{MemberEdits, settle};
+use super::members;
 use super::request::Request;
 use super::target::{Provider, judged};
 use crate::cycle::{Outcome, References, TargetError};
@@ -24,7 +24,10 @@ impl Provider {
     ) -> Result<Outcome, TargetError> {
         let _turn = self.turns.take(id).await;
         self.shared(resource_type).outdate();
-        let outcome = self.edit_what_can_be(resource_type, id, edits, references).await;
+        let outcome = match edits {
+            [edit @ (Edit::Members { .. } | Edit::Foreign { .. })] => members::change(self, id, edit, references).await,
+            edits => self.edit_what_can_be(resource_type, id, edits, references).await,
+        };
         self.shared(resource_type).outdate();
         outcome
     }
@@ -47,9 +50,6 @@ impl Provider {
         if let Some(outcome) = self.in_other_words(resource_type, id, edits, references, &answer).await? {
             return Ok(outcome);
         }
-        if let [Edit::Members { add, remove }] = edits {
-            return settle(self, id, MemberEdits { add, remove }, references, &answer).await;
-        }
         if answer.is_about(&["mutability"]) {
             return self.one_by_one(resource_type, id, edits, references, &answer).await;
         }
@@ -66,7 +66,7 @@ impl Provider {
     }
 
     /// The answer to edits; one that does not know what was created a moment ago is asked for again.
-    async fn settled(
+    pub(super) async fn settled(
         &self,
         resource_type: ResourceType,
         id: &ResourceId,
@@ -94,12 +94,12 @@ impl Provider {
     pub(super) async fn delete(&self, request: &Request, id: &ResourceId) -> Result<Outcome, TargetError> {
         let _turn = self.turns.take(id).await;
         self.shared(request.resource_type).outdate();
-        let mut answer = self.transport.send(request).await?;
+        let mut answer = self.write(request).await?;
         if matches!(answer.status, 404 | 410)
             && let Some(wait) = self.unsettled(id)
         {
             tokio::time::sleep(wait).await;
-            answer = self.transport.send(request).await?;
+            answer = self.write(request).await?;
         }
         self.shared(request.resource_type).outdate();
         if answer.is_success() {

@@ -538,19 +538,6 @@ async fn memberships_that_are_as_they_should_be_are_done() {
 }
 
 #[tokio::test]
-async fn one_unknown_member_does_not_keep_the_others_out() {
-    for status in [404, 400] {
-        let provider = with(|personality| personality.unknown_member = status).await;
-        let (a, b) = (provider.add_user("a", json!({})), provider.add_user("b", json!({})));
-        let eng = ResourceId::new(&provider.add_group("Eng", json!({})));
-        let target = provider.target();
-        assert_eq!(word(&members(&target, &eng, &[&a, "stranger", &b], &[]).await), "answer lost", "{status}");
-        assert_eq!(word(&members(&target, &eng, &[&a, "stranger", &b], &[]).await), "rejected", "nothing was left to change");
-        assert_eq!(provider.member_ids("Eng"), [a, b].into());
-    }
-}
-
-#[tokio::test]
 async fn another_way_of_speaking_is_a_matter_of_knobs() {
     let provider = with(|personality| {
         personality.entra_requests = true;

@@ -63,6 +63,7 @@ pub async fn create(target: &scim::Provider, resource: Resource) -> Result<Resou
     let change = change(resource.resource_type, Action::Create(resource));
     match target.apply(&change, &References::new()).await? {
         Outcome::Exists(id) => Ok(id),
+        Outcome::Partly { why, .. } => panic!("created without members: {why}"),
         Outcome::Gone => panic!("created and gone"),
     }
 }

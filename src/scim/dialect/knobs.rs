@@ -30,8 +30,6 @@ pub struct Knobs {
     pub member_remove: MemberRemove,
     /// Members carry their `type`.
     pub member_type: bool,
-    /// A group is created with its first members.
-    pub create_with_members: bool,
     /// How a value is taken away.
     pub unset: Unset,
     /// Form of the manager.
@@ -92,7 +90,6 @@ impl Default for Knobs {
             booleans: Booleans::default(),
             member_remove: MemberRemove::default(),
             member_type: false,
-            create_with_members: false,
             unset: Unset::default(),
             manager: ManagerForm::default(),
             filter: FilterUse::default(),

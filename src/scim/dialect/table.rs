@@ -87,7 +87,7 @@ pub const KNOBS: &[Knob] = &[
     knob!("booleans", "form of booleans: json or text", word, knobs.booleans),
     knob!("member_remove", "how members leave: path_filter, value_array or replace_all", word, knobs.member_remove),
     knob!("member_type", "members carry their type", word, knobs.member_type),
-    knob!("create_with_members", "a group is created with its first members", word, knobs.create_with_members),
+    knob!("create_with_members", "a group is created with its first members", word, capabilities.create_with_members),
     knob!("unset", "how a value is taken away: remove, empty, null or skip", word, knobs.unset),
     knob!("manager", "form of the manager: object, text, manager_id or off", word, knobs.manager),
     knob!("filter", "how look-ups ask: eq, scan or search", word, knobs.filter),

@@ -28,7 +28,7 @@ pub struct Bridge {
     pub workers: usize,
     pub state_dir: tempfile::TempDir,
     pub stop: CancellationToken,
-    settings: scim::Settings,
+    pub settings: scim::Settings,
     now: Arc<AtomicI64>,
 }
 

@@ -18,6 +18,7 @@
 //! ```
 
 mod answers;
+pub mod bulk;
 mod line;
 mod patch;
 mod rules;
@@ -62,12 +63,20 @@ pub struct Personality {
     pub member_remove: MemberRemove,
     /// Adding a member that is there is 409.
     pub readd_is_conflict: bool,
-    /// The answer to an unknown member: 0 takes it, else this status.
+    /// The answer to an unknown member: 0 takes it, 200 passes it over, else this status.
     pub unknown_member: u16,
     /// Members are never shown.
     pub members_hidden: bool,
-    /// Members taken in one PATCH at most; more is 400.
+    /// Members taken in one PATCH at most; more is `members_cap_status`.
     pub members_per_request: usize,
+    /// The answer to more members than that.
+    pub members_cap_status: u16,
+    /// A group shows this many members at most.
+    pub members_shown: usize,
+    /// Users can be filtered by `groups.value`.
+    pub filters_by_group: bool,
+    /// What `/Bulk` does, where it is.
+    pub bulk: Option<bulk::Bulk>,
     /// Answers are spelled oddly: numeric ids, `"True"`, lower-case `resources`, no schemas, dotted name, null
     /// members, a byte order mark, odd case of names.
     pub odd_answers: bool,
@@ -101,6 +110,10 @@ impl Default for Personality {
             unknown_member: 404,
             members_hidden: false,
             members_per_request: 100,
+            members_cap_status: 400,
+            members_shown: usize::MAX,
+            filters_by_group: false,
+            bulk: None,
             odd_answers: false,
             entra_requests: false,
             manager_is_text: false,
@@ -154,6 +167,24 @@ pub enum Paging {
 pub enum MemberRemove {
     PathFilter,
     ValueArray,
+    /// A filter, or a value array of which the first counts.
+    FirstOfValueArray,
+    /// A filter; the value of a removal is not looked at, so that it removes all.
+    ValueIgnored,
+    /// A filter is 501, and the value of a removal is not looked at.
+    AllOrNothing,
+}
+
+impl MemberRemove {
+    /// True if a removal may have a value.
+    pub fn has_value(self) -> bool {
+        self != Self::PathFilter
+    }
+
+    /// True if a path may have a filter.
+    pub fn has_filter(self) -> bool {
+        matches!(self, Self::PathFilter | Self::FirstOfValueArray | Self::ValueIgnored)
+    }
 }
 
 /// What goes wrong with a request.

@@ -13,7 +13,7 @@ use serde_json::{Value as Json, json};
 
 use super::line::{Line, Lines};
 use super::state::{Refusal, State, same};
-use super::{Create, Fault, Filter, Recorded, patch, rules};
+use super::{Create, Fault, Filter, Recorded, bulk, patch, rules};
 
 type Held = Arc<Mutex<State>>;
 
@@ -109,9 +109,12 @@ impl Drop for Departure {
     }
 }
 
-fn respond(state: &mut State, request: &Recorded, headers: &HeaderMap) -> Response {
+pub(super) fn respond(state: &mut State, request: &Recorded, headers: &HeaderMap) -> Response {
     if request.token.as_deref() != Some(state.token.as_str()) {
         return refusal(&(401, "", "bad token".to_owned()));
+    }
+    if request.path == "/Bulk" {
+        return bulk::respond(state, request, headers);
     }
     if let Err(why) = manners(state, request, headers) {
         state.violations.push(format!("{}: {why}", request.line()));
@@ -229,6 +232,9 @@ fn list(state: &mut State, kind: &str, query: &str) -> Result<Response, Refusal>
             if let Filter::Refused(status) = state.personality.filter {
                 return Err((status, "invalidFilter", "no filters".to_owned()));
             }
+            if text.starts_with("groups.value") && !state.personality.filters_by_group {
+                return Err((400, "invalidFilter", "users cannot be filtered so".to_owned()));
+            }
             match rules::filter(text) {
                 Ok(wanted) => Some(wanted).filter(|_| state.personality.filter != Filter::Ignored),
                 Err(why) => {
@@ -242,13 +248,23 @@ fn list(state: &mut State, kind: &str, query: &str) -> Result<Response, Refusal>
         .resources
         .iter()
         .filter(|(_, (own, json))| *own == kind && !hidden(state, json))
-        .filter(|(_, (_, json))| wanted.as_ref().is_none_or(|(attribute, value)| matches(json, attribute, value)))
+        .filter(|(_, (_, json))| {
+            wanted.as_ref().is_none_or(|(attribute, value)| match attribute.as_str() {
+                "groups.value" => is_member(state, value, &json["id"]),
+                _ => matches(json, attribute, value),
+            })
+        })
         .map(|(id, _)| shown(state, id, !without_members))
         .collect();
     if chosen.is_empty() && wanted.is_some() && state.personality.filter == Filter::NotFoundIfNone {
         return Err((404, "", "nobody".to_owned()));
     }
     Ok(reply(state, 200, state.page(chosen, start, count)))
+}
+
+fn is_member(state: &State, group: &str, user: &Json) -> bool {
+    let members = state.resources.get(group).and_then(|(_, group)| group["members"].as_array());
+    members.into_iter().flatten().any(|member| member["value"] == *user)
 }
 
 fn matches(json: &Json, attribute: &str, value: &str) -> bool {
@@ -267,6 +283,9 @@ fn shown(state: &State, id: &str, with_members: bool) -> Json {
     let object = json.as_object_mut().unwrap();
     if !with_members || state.personality.members_hidden {
         object.remove("members");
+    }
+    if let Some(members) = object.get_mut("members").and_then(Json::as_array_mut) {
+        members.truncate(state.personality.members_shown);
     }
     object.insert("meta".to_owned(), json!({ "resourceType": kind }));
     if !state.personality.odd_answers {
@@ -295,7 +314,7 @@ fn reply(state: &State, status: u16, json: Json) -> Response {
     Response::builder().status(status).header("content-type", media_type).body(Body::from(format!("{mark}{json}"))).unwrap()
 }
 
-fn refusal((status, scim_type, detail): &Refusal) -> Response {
+pub(super) fn refusal((status, scim_type, detail): &Refusal) -> Response {
     let mut body =
         json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"], "status": status.to_string(), "detail": detail });
     if !scim_type.is_empty() {

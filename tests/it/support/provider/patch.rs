@@ -30,7 +30,7 @@ pub fn check(state: &State, kind: &str, body: &Json) -> Result<(), String> {
         match (op.to_lowercase().as_str(), value) {
             ("add" | "replace", Some(value)) if !value.is_null() => {}
             ("remove", None) => {}
-            ("remove", Some(_)) if path == "members" && state.personality.member_remove == MemberRemove::ValueArray => {}
+            ("remove", Some(_)) if path == "members" && state.personality.member_remove.has_value() => {}
             _ => return Err(format!("{op} of {path} with this value")),
         }
         if let ("manager", Some(value)) = (parsed.name.as_str(), value) {
@@ -54,7 +54,7 @@ pub fn apply(state: &mut State, id: &str, body: &Json) -> Result<(), Refusal> {
     let operations = body["Operations"].as_array().cloned().unwrap_or_default();
     let touched: usize = operations.iter().map(|operation| operation["value"].as_array().map_or(1, Vec::len)).sum();
     if kind == "Group" && touched > state.personality.members_per_request {
-        return Err((400, "invalidValue", "One or more Group members are invalid".to_owned()));
+        return Err((state.personality.members_cap_status, "", "One or more Group members are invalid".to_owned()));
     }
     for operation in &operations {
         let path = rules::path(kind, operation["path"].as_str().unwrap_or_default()).map_err(|why| (400, "invalidPath", why))?;
@@ -82,6 +82,9 @@ fn members(state: &State, document: &mut Json, op: &str, path: &Path, value: &Js
     match (op, &path.filter) {
         ("add", None) => {
             for id in ids {
+                if !state.resources.contains_key(&id) && state.personality.unknown_member == 200 {
+                    continue;
+                }
                 if !state.resources.contains_key(&id) && state.personality.unknown_member != 0 {
                     return Err((state.personality.unknown_member, "", "no such member".to_owned()));
                 }
@@ -95,8 +98,19 @@ fn members(state: &State, document: &mut Json, op: &str, path: &Path, value: &Js
             }
         }
         ("remove", filter) => {
-            if filter.is_some() && state.personality.member_remove == MemberRemove::ValueArray {
+            if filter.is_some() && !state.personality.member_remove.has_filter() {
                 return Err((501, "", "no filters in paths".to_owned()));
+            }
+            match state.personality.member_remove {
+                MemberRemove::ValueIgnored | MemberRemove::AllOrNothing if filter.is_none() => list.clear(),
+                MemberRemove::FirstOfValueArray if ids.len() > 1 => list.retain(|member| member["value"] != json!(ids[0])),
+                _ => {}
+            }
+            if filter.is_none()
+                && !matches!(state.personality.member_remove, MemberRemove::ValueArray)
+                && (ids.len() > 1 || list.is_empty())
+            {
+                return Ok(());
             }
             for id in ids {
                 let before = list.len();
@@ -106,6 +120,7 @@ fn members(state: &State, document: &mut Json, op: &str, path: &Path, value: &Js
                 }
             }
         }
+        ("replace", None) => *list = value.as_array().cloned().unwrap_or_default(),
         _ => return Err((400, "invalidPath", "members are added and removed".to_owned())),
     }
     Ok(())
