@@ -1,14 +1,14 @@
 //! `check`: proves both connections, reads and judges the directory, and warns of what would surprise. Asks the
 //! target for nothing but what it is, and changes nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::assemble::{Live, Turns, assemble};
 use crate::config::Problem;
-use crate::cycle::{self, ProgressSender, Source};
+use crate::cycle::{self, ProgressSender, Source, Target};
 use crate::model::{ResourceType, Snapshot, TargetName, Vendor};
 use crate::plan::{self, Desired, Known, Plan, Scope};
 use crate::{ldap, scim};
@@ -96,9 +96,10 @@ async fn sight(live: &Live, snapshot: &Snapshot, progress: &ProgressSender) -> R
     let vendor = channel.source.identify().await?;
     let attributes = channel.rules.mapping.of(vendor).attributes();
     let probe = channel.source.probe(&cycle::wanted(&channel.rules, attributes, &snapshot.scope_groups)).await?;
-    let (desired, _) = cycle::read(channel, vendor, &snapshot.scope_groups, None, progress).await?;
-    let (situations, drifted) = (BTreeMap::new(), BTreeSet::new());
-    let plan = plan::plan(&Known::new(&channel.rules, snapshot, &desired, &situations, &drifted));
+    let (mut desired, _) = cycle::read(channel, vendor, &snapshot.scope_groups, None, progress).await?;
+    desired.merge_namesakes(&channel.rules, snapshot);
+    let (situations, capabilities) = (BTreeMap::new(), channel.target.capabilities());
+    let plan = plan::plan(&Known::new(&channel.rules, &capabilities, snapshot, &desired, &situations, None));
     Ok(Sight { vendor, probe, desired, plan })
 }
 

@@ -4,4 +4,4 @@ mod guarding;
 mod membership;
 mod people;
 mod sharing;
-mod world;
+pub mod world;

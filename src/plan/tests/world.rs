@@ -9,8 +9,8 @@ use crate::model::{
     Origin, Resource, ResourceId, ResourceType, Selection, Snapshot, Status, Uncertain, Value, Vendor,
 };
 use crate::plan::{
-    Action, Change, Edit, Existing, Found, GroupRemoval, GroupRules, GroupScope, GuardSettings, Judge, Known, Limit,
-    MappingChoice, Members, Nesting, Plan, Recreated, Rules, SameName, Situation, UserRemoval, UserRules, plan,
+    Action, Change, Desired, Edit, Existing, Found, GroupRemoval, GroupRules, GroupScope, GuardSettings, Judge, Known, Limit,
+    MappingChoice, Members, Nesting, Plan, Recreated, Rules, SameName, Situation, UserRemoval, UserRules, drift, plan,
 };
 
 pub const MANAGER: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager";
@@ -113,6 +113,7 @@ pub struct World {
     pub entries: Vec<Entry>,
     pub coverage: Coverage,
     pub situations: BTreeMap<EntryId, Situation>,
+    pub comparison: Option<drift::Comparison>,
 }
 
 impl World {
@@ -141,7 +142,7 @@ impl World {
                     nesting: Nesting::Flatten,
                     members: Members::Managed,
                     same_name: SameName::Hold,
-                    recreated: Recreated::Hold,
+                    recreated: Recreated::Relink,
                 }),
                 mapping: MappingChoice::Fixed(Box::new(mapping)),
                 provision_disabled: true,
@@ -163,6 +164,7 @@ impl World {
             entries,
             coverage: Coverage::Full,
             situations: BTreeMap::new(),
+            comparison: None,
         }
     }
 
@@ -192,7 +194,8 @@ impl World {
         self
     }
 
-    pub fn plan(&self) -> Plan {
+    /// What the directory says.
+    pub fn desired(&self) -> Desired {
         let mut entries = self.entries.clone();
         entries.sort_by_key(|entry| entry.resource_type != ResourceType::Group);
         let mut judge =
@@ -200,9 +203,24 @@ impl World {
         for entry in &entries {
             judge.take(entry);
         }
-        let desired = judge.finish(self.coverage.clone());
-        let drifted = BTreeSet::new();
-        plan(&Known::new(&self.rules, &self.snapshot, &desired, &self.situations, &drifted))
+        let mut desired = judge.finish(self.coverage.clone());
+        desired.merge_namesakes(&self.rules, &self.snapshot);
+        desired
+    }
+
+    pub fn plan(&self) -> Plan {
+        let desired = self.desired();
+        let known =
+            Known::new(&self.rules, &self.capabilities, &self.snapshot, &desired, &self.situations, self.comparison.as_ref());
+        plan(&known)
+    }
+
+    /// What a comparison with these resources finds is taken in, as a resync does.
+    pub fn compared(mut self, found: &[Found]) -> Self {
+        let comparison = drift::compare(&self.rules, &self.snapshot, &self.desired(), found);
+        drift::correct(&mut self.snapshot, &comparison);
+        self.comparison = Some(comparison);
+        self
     }
 
     /// Checks the plan's lines: changes in order, then `!` held, then `#` stopped by the guard.
