@@ -2,13 +2,15 @@
 
 use jiff::tz::TimeZone;
 
-use crate::model::{AttributeName, Capabilities, ChannelName, Dn, Selection, TargetName};
+use crate::model::{AttributeName, ChannelName, Dn, Selection, TargetName};
 use crate::plan::{Existing, GroupRules, GroupScope, Members, Nesting, Recreated, Rules, SameName, UserRules};
+use crate::scim::Dialect;
 
-use super::guard::{guard, removal};
+use super::guard::guard;
 use super::keys::did_you_mean;
 use super::mapping::mapping;
 use super::reader::{Field, Section};
+use super::removal::removal;
 use super::values::{dns, filter, flag, text, whole, word};
 use super::{Channel, Mode, Schedule};
 
@@ -16,6 +18,9 @@ const MODES: &[(&str, Mode)] = &[("live", Mode::Live), ("preview", Mode::Preview
 const EXISTING: &[(&str, Existing)] =
     &[("overwrite", Existing::Overwrite), ("link_only", Existing::LinkOnly), ("never", Existing::Never)];
 const NESTINGS: &[(&str, Nesting)] = &[("flatten", Nesting::Flatten), ("keep", Nesting::Keep)];
+const MEMBERS: &[(&str, Members)] = &[("managed", Members::Managed), ("add_only", Members::AddOnly), ("exact", Members::Exact)];
+const SAME_NAMES: &[(&str, SameName)] = &[("hold", SameName::Hold), ("merge", SameName::Merge)];
+const RECREATED: &[(&str, Recreated)] = &[("relink", Recreated::Relink), ("hold", Recreated::Hold)];
 const MOST_WORKERS: u64 = 100;
 
 /// What a channel may refer to.
@@ -24,8 +29,8 @@ pub(super) struct Surroundings<'a> {
     pub sources: Vec<&'a str>,
     /// Names of all targets.
     pub targets: Vec<&'a str>,
-    /// What the targets can do and how many workers suit them; not those that could not be read.
-    pub abilities: std::collections::BTreeMap<&'a str, (Capabilities, usize)>,
+    /// How the targets differ; not those that could not be read.
+    pub abilities: std::collections::BTreeMap<&'a str, Dialect>,
 }
 
 /// Reads one channel. `channels_of_target` is filled in when all channels are known.
@@ -34,7 +39,7 @@ pub(super) fn channel(name: &str, field: Field<'_>, around: &Surroundings<'_>) -
     let section = field.section()?;
     let source = reference(section.required("source"), &around.sources, "source");
     let target = reference(section.required("target"), &around.targets, "target");
-    let abilities = target.and_then(|target| around.abilities.get(target));
+    let dialect = target.and_then(|target| around.abilities.get(target));
     let mode = section.optional("mode").and_then(|field| word(&field, MODES)).unwrap_or(Mode::Live);
     let zone = section.optional("time_zone").map_or_else(|| Some(TimeZone::system()), |field| zone(&field));
     let schedule = match section.optional("schedule") {
@@ -48,11 +53,11 @@ pub(super) fn channel(name: &str, field: Field<'_>, around: &Surroundings<'_>) -
     let workers = section.optional("workers").and_then(|field| whole(&field, 1, MOST_WORKERS));
     let users = section.required("users").and_then(Field::section).and_then(users);
     let bases = users.as_ref().map(|users| users.selection.base_dns.as_slice());
-    let groups = section.optional("groups").and_then(Field::section).map(|section| groups(section, bases));
-    let mapping = mapping(&section, abilities.map(|(capabilities, _)| capabilities));
+    let groups = section.optional("groups").and_then(Field::section).map(|section| groups(section, bases, dialect));
+    let mapping = mapping(&section, dialect.map(|dialect| &dialect.capabilities));
     let provision_disabled = section.optional("provision_disabled").and_then(|field| flag(&field)).unwrap_or(true);
     let existing = section.optional("existing").and_then(|field| word(&field, EXISTING)).unwrap_or(Existing::Overwrite);
-    let (user_removal, group_removal) = removal(&section);
+    let removal = removal(&section, dialect);
     let guard = guard(&section);
     section.finish();
     let name = ChannelName::new(name);
@@ -68,12 +73,12 @@ pub(super) fn channel(name: &str, field: Field<'_>, around: &Surroundings<'_>) -
         mapping: mapping?,
         provision_disabled,
         existing,
-        user_removal,
-        group_removal,
-        delete_adopted_groups: false,
+        user_removal: removal.users,
+        group_removal: removal.groups,
+        delete_adopted_groups: removal.delete_adopted,
         guard,
     };
-    let workers = workers.and_then(|workers| usize::try_from(workers).ok()).or(abilities.map(|(_, workers)| *workers));
+    let workers = workers.and_then(|workers| usize::try_from(workers).ok()).or(dialect.map(|dialect| dialect.workers));
     Some(Channel { name, source: source?.to_owned(), target, mode, schedule, workers: workers?, rules })
 }
 
@@ -114,7 +119,11 @@ fn users(section: Section<'_>) -> Option<UserRules> {
 }
 
 /// Groups. Where no base DN is written, those of the users hold.
-fn groups(section: Section<'_>, bases_of_users: Option<&[Dn]>) -> Option<GroupRules> {
+fn groups(section: Section<'_>, bases_of_users: Option<&[Dn]>, dialect: Option<&Dialect>) -> Option<GroupRules> {
+    if dialect.is_some_and(|dialect| !dialect.groups) {
+        let hint = Some("leave groups out".to_owned());
+        section.field.reader.problem(section.field.finding_at_key("this target has no groups").hint(hint));
+    }
     let base_dns = match section.optional("base_dn") {
         Some(field) => dns(&field),
         None => bases_of_users.map(<[Dn]>::to_vec),
@@ -124,23 +133,18 @@ fn groups(section: Section<'_>, bases_of_users: Option<&[Dn]>) -> Option<GroupRu
     let include_self_field = section.optional("include_self");
     let include_self = include_self_field.as_ref().and_then(flag).unwrap_or(false);
     let name = section.optional("name").map_or(Some("cn"), |field| attribute(&field));
-    let nesting = section.optional("nesting").and_then(|field| word(&field, NESTINGS)).unwrap_or(Nesting::Flatten);
+    let nesting = section.optional("nesting").and_then(|field| word(&field, NESTINGS));
+    let nesting = nesting.or(dialect.map(|dialect| dialect.nesting)).unwrap_or(Nesting::Flatten);
+    let members = section.optional("members").and_then(|field| word(&field, MEMBERS)).unwrap_or_default();
+    let same_name = section.optional("same_name").and_then(|field| word(&field, SAME_NAMES)).unwrap_or_default();
+    let recreated = section.optional("recreated").and_then(|field| word(&field, RECREATED)).unwrap_or_default();
     section.finish();
     let scope = scope?;
     if let (true, Some(field)) = (include_self && scope.group_dns.is_empty(), include_self_field) {
         field.reader.warning(field.finding_at_key("has no effect without group_dn"));
     }
     let selection = Selection { base_dns: base_dns?, filter: filter? };
-    Some(GroupRules {
-        selection,
-        scope,
-        include_self,
-        name: AttributeName::new(name?),
-        nesting,
-        members: Members::default(),
-        same_name: SameName::default(),
-        recreated: Recreated::default(),
-    })
+    Some(GroupRules { selection, scope, include_self, name: AttributeName::new(name?), nesting, members, same_name, recreated })
 }
 
 /// `Some(None)` where no filter is written, `None` where a wrong one is.

@@ -102,10 +102,7 @@ pub(super) fn settings(reader: &Reader, root: &Node) -> Option<Settings> {
         targets: targets_written.iter().map(|(name, _)| *name).collect(),
         abilities: targets_written
             .iter()
-            .filter_map(|(name, _)| {
-                let dialect = &targets.get(&TargetName::new(name))?.dialect;
-                Some((*name, (dialect.capabilities.clone(), dialect.workers)))
-            })
+            .filter_map(|(name, _)| Some((*name, targets.get(&TargetName::new(name))?.dialect.clone())))
             .collect(),
     };
     let mut channels: Vec<Channel> =

@@ -13,6 +13,7 @@ mod mapping;
 mod problem;
 mod rate;
 mod reader;
+mod removal;
 mod schedule;
 mod secret;
 mod settings;

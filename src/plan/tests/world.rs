@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::mapping::{self, Preset};
 use crate::model::{
-    AttributeName, AttributePath, AttributeValue, Capabilities, ChannelName, Coverage, Dn, Entry, EntryId, Link, LinkedCounts,
-    Origin, Resource, ResourceId, ResourceType, Selection, Snapshot, Status, Uncertain, Value, Vendor,
+    AttributeName, AttributePath, AttributeValue, Capabilities, ChannelName, Coverage, Dn, Entry, EntryId, Leaver, Link,
+    LinkedCounts, Origin, Resource, ResourceId, ResourceType, Selection, Snapshot, Status, Uncertain, Value, Vendor,
 };
 use crate::plan::{
     Action, Change, Desired, Edit, Existing, Found, GroupRemoval, GroupRules, GroupScope, GuardSettings, Judge, Known, Limit,
@@ -88,6 +88,27 @@ pub fn inactive(mut linked: (Link, &'static [&'static str])) -> (Link, &'static 
 pub fn linked_group(name: &str, members: &[&str]) -> (Link, &'static [&'static str]) {
     let attributes = BTreeMap::from([(AttributePath::known("displayName"), Value::from(name))]);
     (link(&format!("g-{name}"), &format!("G{name}"), ResourceType::Group, attributes, members), &["here"])
+}
+
+/// The same link of a resource that was there before us.
+pub fn adopted(mut linked: (Link, &'static [&'static str])) -> (Link, &'static [&'static str]) {
+    linked.0.origin = Origin::Adopted;
+    linked
+}
+
+/// The same link without claims.
+pub fn unclaimed((link, _): (Link, &'static [&'static str])) -> (Link, &'static [&'static str]) {
+    (link, &[])
+}
+
+/// What is at the target under a link's resource id; members by resource id.
+pub fn there(linked: &(Link, &'static [&'static str]), members: &[&str]) -> Found {
+    Found {
+        resource_id: linked.0.resource_id.clone(),
+        resource_type: linked.0.acknowledged.resource_type,
+        attributes: linked.0.acknowledged.attributes.clone(),
+        members: Some(members.iter().map(|id| ResourceId::new(id)).collect()),
+    }
 }
 
 fn link(
@@ -187,6 +208,17 @@ impl World {
         }
         self.situations.insert(id(entry), Situation::Unlinked(Box::new(found), resource_type.name_path()));
         self
+    }
+
+    /// An entry whose last claim was this channel's, and ended so many days ago.
+    pub fn left(mut self, entry: &str, channel: &str, days: u64) -> Self {
+        let ago = Duration::from_secs(days * 86_400);
+        self.snapshot.leavers.insert(id(entry), Leaver { channel: ChannelName::new(channel), ago });
+        self
+    }
+
+    pub fn groups(&mut self) -> &mut GroupRules {
+        self.rules.groups.as_mut().unwrap()
     }
 
     pub fn linked_then(mut self, users: u64, groups: u64, memberships: u64) -> Self {
