@@ -348,10 +348,8 @@ mod tests {
             let change = change("a", "ada", ResourceType::User, update(edits), reason);
             Planned { stage: Stage::Users, after: vec![], change }
         };
-        let changes = vec![
-            rename(Reason::Parked, "ada", "ada.swap-0a1b2c"),
-            rename(Reason::AttributesDiffer, "ada.swap-0a1b2c", "bob"),
-        ];
+        let changes =
+            vec![rename(Reason::Parked, "ada", "ada.swap-0a1b2c"), rename(Reason::AttributesDiffer, "ada.swap-0a1b2c", "bob")];
         let mut plan = plan(changes);
         assert_eq!(whole(&plan).len(), 2);
         plan.changes.remove(0);
@@ -365,11 +363,8 @@ mod tests {
             let change = change("s", "Sales", ResourceType::Group, update(edits), Reason::MembersDiffer);
             Planned { stage, after: vec![], change }
         };
-        let plan = plan(vec![
-            piece(Stage::Revoke, &[], &["a"]),
-            piece(Stage::Members, &["b"], &[]),
-            piece(Stage::Moves, &[], &["c"]),
-        ]);
+        let plan =
+            plan(vec![piece(Stage::Revoke, &[], &["a"]), piece(Stage::Members, &["b"], &[]), piece(Stage::Moves, &[], &["c"])]);
         let whole = whole(&plan);
         assert_eq!(whole.len(), 1);
         assert_eq!(whole[0].0, Stage::Revoke);

@@ -7,6 +7,7 @@ mod desired;
 pub mod diff;
 pub mod drift;
 
+mod feasible;
 mod fitting;
 mod found;
 mod guard;
@@ -14,6 +15,7 @@ mod handover;
 mod matching;
 mod membership;
 mod names;
+mod naming;
 mod planning;
 mod removal;
 mod requests;

@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{AttributePath, ChannelName, EntryId, LinkedCounts, Resource, ResourceType, Snapshot, Status, Value};
+use crate::model::{AttributePath, ChannelName, EntryId, LinkedCounts, Resource, ResourceType, Snapshot, Value};
 
 use super::decide::{self, Known};
 use super::desired::Judged;
 use super::guard::InScope;
 use super::matching::{Situation, entry_of};
-use super::names::{self, Bystander, Claimant};
+use super::names;
+use super::naming::{claimants, hold_names, others, renames, without_name};
 use super::scope::Scope;
 use super::stages::{self, Order};
-use super::{Action, Change, Counts, Edit, Existing, Held, Members, Plan, diff, fitting, found, guard, rings};
+use super::{Action, Change, Counts, Edit, Existing, Held, Members, Plan, diff, found, guard, rings};
 
 /// Entries for which the target must be asked: in scope, mapped, not linked, and not held for their name whatever it
 /// answers.
@@ -129,123 +130,14 @@ fn notes(known: &Known<'_>, unchangeable: &BTreeMap<AttributePath, u64>) -> Vec<
     notes
 }
 
-fn held_of(judged: &Judged, why: String) -> Held {
+pub(super) fn held_of(judged: &Judged, why: String) -> Held {
     Held { entry_id: judged.entry_id.clone(), resource_type: judged.resource_type, name: judged.name.clone(), why }
 }
 
-fn is_new(known: &Known<'_>, id: &EntryId) -> bool {
+pub(super) fn is_new(known: &Known<'_>, id: &EntryId) -> bool {
     known.desired.entries.get(id).is_some_and(|judged| known.wants_link(judged))
         && !matches!(known.situations.get(id), Some(Situation::Disputed(_)))
         && !(known.rules.existing == Existing::Never && matches!(known.situations.get(id), Some(Situation::Unlinked(..))))
-}
-
-/// Who wants which name in this plan.
-fn claimants(known: &Known<'_>) -> Vec<Claimant> {
-    known
-        .desired
-        .entries
-        .values()
-        .filter(|judged| competes(known, judged))
-        .filter_map(|judged| {
-            let link = known.link_of(&judged.entry_id);
-            let has = link.and_then(|link| link.acknowledged.name()).map(str::to_owned);
-            let is_fixed = !fitting::changes(known.capabilities, judged.resource_type, &judged.resource_type.name_path());
-            let wants = match (&judged.mapped, link) {
-                (_, Some(_)) if is_fixed => has.clone()?,
-                (Ok(_), Some(_)) if judged.status == Status::Unknown => has.clone()?,
-                (Ok(resource), Some(_)) => resource.name()?.to_owned(),
-                (Ok(resource), None) if is_new(known, &judged.entry_id) => resource.name()?.to_owned(),
-                (Err(_), Some(_)) => has.clone()?,
-                (Ok(_) | Err(_), None) => return None,
-            };
-            Some(Claimant { entry_id: judged.entry_id.clone(), resource_type: judged.resource_type, wants, has })
-        })
-        .collect()
-}
-
-/// True if the name of the entry's resource is this channel's to give.
-fn competes(known: &Known<'_>, judged: &Judged) -> bool {
-    let claims = || known.snapshot.is_claimed_by(&judged.entry_id, &known.rules.channel);
-    let scope = match (&judged.scope, known.snapshot.links.get(&judged.entry_id)) {
-        (Scope::Out(_), _) => false,
-        (Scope::In(_), link) => link.is_none_or(|link| link.acknowledged.resource_type == judged.resource_type),
-        (Scope::Unknown(_), Some(link)) => link.acknowledged.resource_type == judged.resource_type && claims(),
-        (Scope::Unknown(_), None) => false,
-    };
-    scope && !known.is_owned_elsewhere(&judged.entry_id)
-}
-
-/// Linked resources whose entries claim no name in this plan.
-fn others(known: &Known<'_>) -> Vec<Bystander> {
-    let links = known.snapshot.links.values();
-    links
-        .filter(|link| !known.desired.entries.get(&link.entry_id).is_some_and(|judged| competes(known, judged)))
-        .filter(|link| !known.handovers.takes_from(&link.entry_id))
-        .filter_map(|link| {
-            Some(Bystander {
-                entry_id: link.entry_id.clone(),
-                resource_type: link.acknowledged.resource_type,
-                has: link.acknowledged.name()?.to_owned(),
-                left: !known.snapshot.claims.contains_key(&link.entry_id),
-            })
-        })
-        .collect()
-}
-
-fn renames(change: &Change) -> bool {
-    let name = change.resource_type.name_path();
-    match &change.action {
-        Action::Update { edits, .. } | Action::Adopt { edits, .. } | Action::Relink { edits, .. } => {
-            edits.iter().any(|edit| matches!(edit, Edit::Attribute { path, .. } if *path == name))
-        }
-        Action::Create(_) | Action::Delete { .. } | Action::Claim { .. } | Action::Release | Action::Forget => false,
-    }
-}
-
-/// Takes from `changes` the names of those who wait in vain, and holds them.
-fn hold_names(
-    known: &Known<'_>,
-    changes: Vec<Change>,
-    mut held: Vec<Held>,
-    waiting: &BTreeSet<EntryId>,
-    names: &names::Names,
-) -> (Vec<Change>, Vec<Held>) {
-    let mut rest = Vec::with_capacity(changes.len());
-    for change in changes {
-        let judged = waiting.contains(&change.entry_id).then(|| known.desired.entries.get(&change.entry_id)).flatten();
-        let Some(judged) = judged else {
-            rest.push(change);
-            continue;
-        };
-        let why = names.held.get(&judged.entry_id).cloned().unwrap_or_default();
-        if !held.iter().any(|held| held.entry_id == judged.entry_id) {
-            held.push(held_of(judged, why));
-        }
-        rest.extend(without_name(known, judged, change));
-    }
-    (rest, held)
-}
-
-/// A change without the name that it cannot have; nothing is left of one that needs it. The claim of an entry that
-/// has a link already does not wait for the name.
-fn without_name(known: &Known<'_>, judged: &Judged, change: Change) -> Option<Change> {
-    let name = change.resource_type.name_path();
-    match change.action.clone() {
-        Action::Create(_) | Action::Adopt { .. } | Action::Relink { .. } => None,
-        Action::Update { resource_id, mut edits } => {
-            edits.retain(|edit| !matches!(edit, Edit::Attribute { path, .. } if *path == name));
-            let mut tally = change.tally;
-            tally.identity = 0;
-            let action = if edits.is_empty() {
-                let claimed = known.snapshot.is_claimed_by(&change.entry_id, &known.rules.channel);
-                (!claimed && matches!(judged.scope, Scope::In(_))).then_some(Action::Claim { resource_id })
-            } else {
-                Some(Action::Update { resource_id, edits })
-            };
-            action.map(|action| Change { action, tally, ..change })
-        }
-        Action::Delete { .. } | Action::Claim { .. } | Action::Release | Action::Forget => Some(change),
-    }
 }
 
 /// What a channel claims now, and how many members each of its groups has.

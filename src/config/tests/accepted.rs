@@ -232,6 +232,29 @@ fn users_whose_deletion_destroys_are_deleted_only_where_the_target_s_section_say
 }
 
 #[test]
+fn what_a_channel_leaves_out_about_groups_is_the_target_s_and_where_there_are_none_they_are_refused() {
+    let directory = directory();
+    let written = "c: { source: s, target: t, schedule: '@daily', users: { base_dn: dc=x }, groups: { base_dn: dc=x } }";
+    let told = |change: fn(&mut crate::scim::Dialect)| {
+        let mut dialect = crate::scim::Dialect::default();
+        change(&mut dialect);
+        let reader = Reader::new(directory.path(), Secrets::Needed);
+        let root = crate::config::tree::grow(written).unwrap();
+        let section = reader.root(&root).unwrap();
+        let (name, field) = section.named().remove(0);
+        let abilities = [("t", dialect)].into();
+        let around = crate::config::channel::Surroundings { sources: vec!["s"], targets: vec!["t"], abilities };
+        let channel = crate::config::channel::channel(name, field, &around);
+        let nesting = channel.and_then(|channel| Some(channel.rules.groups?.nesting));
+        (nesting, reader.outcome(written, "c.yaml").err().map(|problems| problems.0[0].headline()))
+    };
+    assert_eq!(told(|_| ()), (Some(Nesting::Flatten), None));
+    assert_eq!(told(|dialect| dialect.nesting = Nesting::Keep), (Some(Nesting::Keep), None));
+    let (_, refused) = told(|dialect| dialect.groups = false);
+    assert!(refused.is_some_and(|problem| problem.contains("c.groups: this target has no groups")));
+}
+
+#[test]
 fn a_merged_channel_keeps_what_it_says_itself() {
     let settings = full();
     let berlin = channel(&settings, "berlin");

@@ -5,7 +5,10 @@ use crate::model::{AttributePath, Entry, Link};
 use crate::plan::{Action, Edit, Limit, Plan, Reason, Situation, diff};
 
 fn renamed(entry: &str, name: &str) -> Entry {
-    if entry.starts_with("g-") { with(group(&entry[2..], &[]), "cn", name) } else { with(user(entry), "uid", name) }
+    match entry.strip_prefix("g-") {
+        Some(group_name) => with(group(group_name, &[]), "cn", name),
+        None => with(user(entry), "uid", name),
+    }
 }
 
 /// Lines of a plan with the digits of a parked name taken out, each with the numbers of those it waits for.
@@ -151,7 +154,7 @@ fn a_parked_name_is_no_longer_than_the_target_takes_and_never_one_that_is_there(
 #[test]
 fn the_freed_name_of_a_deactivated_account_is_never_given_to_a_newcomer_and_the_advice_names_the_account() {
     let leaver = unclaimed(inactive(linked_user("ada")));
-    let held = World::new(&[leaver.clone()], vec![renamed("ada2", "Ada")]).left("ada", "here", 5).plan().held;
+    let held = World::new(std::slice::from_ref(&leaver), vec![renamed("ada2", "Ada")]).left("ada", "here", 5).plan().held;
     assert!(held[0].why.contains("entry ada,") && held[0].why.contains("rename or delete"), "{}", held[0].why);
     let mut world = World::new(&[leaver], vec![renamed("ada2", "lovelace")]);
     let found = there(&unclaimed(linked_user("ada")), &[]);
