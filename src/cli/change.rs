@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::EntryId;
-use crate::plan::{Action, Change, Edit, Held, Plan, Stage};
+use crate::plan::{Action, Change, Edit, Held, Plan, Reason, Stage};
 
 use super::text::{self, Names};
 
@@ -34,7 +34,8 @@ impl Lists {
     }
 }
 
-/// The changes of a plan in order. An update that goes out in several stages is shown once, where it begins.
+/// The changes of a plan in order. An update that goes out in several stages is shown once, where it begins; a name that
+/// is given up for a moment is a line of its own.
 pub fn whole(plan: &Plan) -> Vec<(Stage, Change)> {
     let mut changes: Vec<(Stage, Change)> = Vec::new();
     let mut places: BTreeMap<EntryId, usize> = BTreeMap::new();
@@ -44,6 +45,10 @@ pub fn whole(plan: &Plan) -> Vec<(Stage, Change)> {
             changes.push((planned.stage, change.clone()));
             continue;
         };
+        if change.reason == Reason::Parked {
+            changes.push((planned.stage, change.clone()));
+            continue;
+        }
         let place = *places.entry(change.entry_id.clone()).or_insert(changes.len());
         match changes.get_mut(place) {
             None => changes.push((planned.stage, change.clone())),
@@ -127,7 +132,12 @@ fn edit_lines(edit: &Edit, names: &Names, lists: Lists) -> Vec<String> {
             text::value_or_none(after.as_ref(), names)
         )],
         Edit::Members { add, remove } => members(add, remove, names, lists).into_iter().collect(),
-        Edit::Foreign { remove } => vec![format!("    members that are nobody of ours: {} removed", remove.len())],
+        Edit::Foreign { remove } => {
+            let mut words: Vec<String> = remove.iter().take(lists.limit()).map(|id| format!("-{id}")).collect();
+            let rest = remove.len().saturating_sub(lists.limit());
+            words.extend((rest > 0).then(|| format!("(-{rest} more)")));
+            vec![format!("    members that are nobody of ours: {}", words.join(" "))]
+        }
     }
 }
 
@@ -166,7 +176,7 @@ pub fn held_lines(held: &[Held], lists: Lists) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::model::{AttributePath, Resource, ResourceId, ResourceType, Value};
-    use crate::plan::{ClaimAfter, Planned, Reason, Tally, Verdict};
+    use crate::plan::{ClaimAfter, Planned, Tally, Verdict};
 
     fn ids(ids: &[&str]) -> BTreeSet<EntryId> {
         ids.iter().map(|id| EntryId::new(id)).collect()
@@ -183,6 +193,18 @@ mod tests {
 
     fn update(edits: Vec<Edit>) -> Action {
         Action::Update { resource_id: ResourceId::new("7"), edits }
+    }
+
+    fn plan(changes: Vec<Planned>) -> Plan {
+        Plan {
+            changes,
+            held: vec![],
+            verdict: Verdict::default(),
+            removed_users: BTreeSet::new(),
+            counts: crate::plan::Counts::default(),
+            names: Names::new(),
+            notes: vec![],
+        }
     }
 
     fn shown(change: &Change) -> String {
@@ -265,6 +287,44 @@ mod tests {
                 change("s", "bob", User, Action::Release, Reason::StillClaimed),
                 ". user bob: given up by this channel, nothing is sent (still in scope of another channel)",
             ),
+            (
+                change(
+                    "n",
+                    "Sales",
+                    Group,
+                    Action::Relink {
+                        resource_id: ResourceId::new("42"),
+                        from: EntryId::new("o"),
+                        edits: vec![Edit::Members { add: ids(&["b"]), remove: ids(&[]) }],
+                    },
+                    Reason::Recreated(EntryId::new("o")),
+                ),
+                "= group Sales (made anew in the directory, in place of entry o)\n    takes resource 42 over from entry o\n    members: +bob",
+            ),
+            (
+                change(
+                    "a",
+                    "ada",
+                    User,
+                    update(vec![edit("userName", Some("ada".into()), Some("ada.swap-0a1b2c".into()))]),
+                    Reason::Parked,
+                ),
+                "~ user ada (gives its name up for a moment: names are exchanged in a ring)\n    userName: \"ada\" -> \"ada.swap-0a1b2c\"",
+            ),
+            (
+                change(
+                    "s",
+                    "Sales",
+                    Group,
+                    update(vec![Edit::Foreign { remove: [ResourceId::new("7"), ResourceId::new("9")].into() }]),
+                    Reason::MembersDiffer,
+                ),
+                "~ group Sales (members differ)\n    members that are nobody of ours: -7 -9",
+            ),
+            (
+                change("a", "ada", User, Action::Delete { resource_id: ResourceId::new("42") }, Reason::GraceOver),
+                "- user ada (switched off long enough ago)\n    deletes resource 42",
+            ),
         ];
         for (change, expected) in rows {
             assert_eq!(shown(&change), expected);
@@ -282,25 +342,29 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_is_given_up_for_a_moment_stays_a_line_of_its_own() {
+        let rename = |reason, from: &str, to: &str| {
+            let edits = vec![edit("userName", Some(from.into()), Some(to.into()))];
+            let change = change("a", "ada", ResourceType::User, update(edits), reason);
+            Planned { stage: Stage::Users, after: vec![], change }
+        };
+        let changes =
+            vec![rename(Reason::Parked, "ada", "ada.swap-0a1b2c"), rename(Reason::AttributesDiffer, "ada.swap-0a1b2c", "bob")];
+        let mut plan = plan(changes);
+        assert_eq!(whole(&plan).len(), 2);
+        plan.changes.remove(0);
+        assert_eq!(whole(&plan).len(), 1);
+    }
+
+    #[test]
     fn pieces_of_an_update_are_shown_once_where_it_begins() {
         let piece = |stage, add: &[&str], remove: &[&str]| {
             let edits = vec![Edit::Members { add: ids(add), remove: ids(remove) }];
             let change = change("s", "Sales", ResourceType::Group, update(edits), Reason::MembersDiffer);
             Planned { stage, after: vec![], change }
         };
-        let plan = Plan {
-            changes: vec![
-                piece(Stage::Revoke, &[], &["a"]),
-                piece(Stage::Members, &["b"], &[]),
-                piece(Stage::Moves, &[], &["c"]),
-            ],
-            held: vec![],
-            verdict: Verdict::default(),
-            removed_users: BTreeSet::new(),
-            counts: crate::plan::Counts::default(),
-            names: Names::new(),
-            notes: vec![],
-        };
+        let plan =
+            plan(vec![piece(Stage::Revoke, &[], &["a"]), piece(Stage::Members, &["b"], &[]), piece(Stage::Moves, &[], &["c"])]);
         let whole = whole(&plan);
         assert_eq!(whole.len(), 1);
         assert_eq!(whole[0].0, Stage::Revoke);

@@ -1,7 +1,7 @@
 //! `check`: proves both connections, reads and judges the directory, and warns of what would surprise. Asks the
 //! target for nothing but what it is, and changes nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
@@ -124,9 +124,10 @@ async fn sight(
         let groups = channel.rules.groups.is_some();
         probe.warnings.extend(target.schemas.surprises(&paths, groups, &target.dialect));
     }
-    let (desired, _) = cycle::read(channel, vendor, &snapshot.scope_groups, None, progress).await?;
-    let (situations, drifted) = (BTreeMap::new(), BTreeSet::new());
-    let plan = plan::plan(&Known::new(&channel.rules, snapshot, &desired, &situations, &drifted));
+    let (mut desired, _) = cycle::read(channel, vendor, &snapshot.scope_groups, None, progress).await?;
+    desired.merge_namesakes(&channel.rules, snapshot);
+    let (situations, capabilities) = (BTreeMap::new(), channel.target.capabilities());
+    let plan = plan::plan(&Known::new(&channel.rules, &capabilities, snapshot, &desired, &situations, None));
     Ok(Sight { vendor, probe, desired, plan })
 }
 

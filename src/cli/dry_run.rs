@@ -190,6 +190,7 @@ fn summary(prepared: &Prepared) -> Vec<String> {
         ),
     ];
     for (number, what) in [
+        (counts.relink, "links of groups that are gone go to groups of their name"),
         (counts.members_left_out, "members of groups are left out, as they are nobody in scope"),
         (counts.members_foreign, "members of groups were put there by others and stay"),
         (counts.references_open, "references (such as manager) are to entries that were not read"),

@@ -28,7 +28,7 @@ fn entry(id: &EntryId, names: &Names) -> Json {
 pub fn change(channel: &str, stage: Option<Stage>, change: &Change, names: &Names) -> Json {
     let mut edits = Vec::new();
     let (mut add, mut remove) = (Vec::new(), Vec::new());
-    let mut resource_id = None;
+    let (mut resource_id, mut from) = (None, None);
     let mut take = |all: &[Edit]| {
         for edit in all {
             match edit {
@@ -41,7 +41,7 @@ pub fn change(channel: &str, stage: Option<Stage>, change: &Change, names: &Name
                     add.extend(more.iter().map(|id| entry(id, names)));
                     remove.extend(less.iter().map(|id| entry(id, names)));
                 }
-                Edit::Foreign { remove: less } => remove.extend(less.iter().map(|id| json!({ "resource": id.as_str() }))),
+                Edit::Foreign { remove: less } => remove.extend(less.iter().map(|id| json!({ "resource_id": id.as_str() }))),
             }
         }
     };
@@ -54,10 +54,12 @@ pub fn change(channel: &str, stage: Option<Stage>, change: &Change, names: &Name
             all.push(Edit::Members { add: resource.members.clone(), remove: std::collections::BTreeSet::new() });
             take(&all);
         }
-        Action::Adopt { resource_id: id, edits, .. }
-        | Action::Relink { resource_id: id, edits, .. }
-        | Action::Update { resource_id: id, edits } => {
+        Action::Adopt { resource_id: id, edits, .. } | Action::Update { resource_id: id, edits } => {
             resource_id = Some(id.as_str());
+            take(edits);
+        }
+        Action::Relink { resource_id: id, from: former, edits } => {
+            (resource_id, from) = (Some(id.as_str()), Some(former.as_str()));
             take(edits);
         }
         Action::Delete { resource_id: id } | Action::Claim { resource_id: id } => resource_id = Some(id.as_str()),
@@ -71,6 +73,7 @@ pub fn change(channel: &str, stage: Option<Stage>, change: &Change, names: &Name
         "entry_id": change.entry_id.as_str(),
         "name": change.name,
         "resource_id": resource_id,
+        "from": from,
         "reason": text::reason(&change.reason),
         "because": text::because(&change.reason),
         "stage": stage.map(text::stage),
@@ -139,4 +142,36 @@ pub fn overlap(overlap: &Overlap) -> Json {
         "users": overlap.users,
         "groups": overlap.groups,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{ResourceId, ResourceType};
+    use crate::plan::{ClaimAfter, Reason, Tally};
+
+    #[test]
+    fn a_link_that_changes_hands_names_both_entries_and_strangers_go_by_their_resource() {
+        let (new, old) = (EntryId::new("new"), EntryId::new("old"));
+        let relink = Change {
+            entry_id: new,
+            resource_type: ResourceType::Group,
+            name: "Sales".to_owned(),
+            action: Action::Relink {
+                resource_id: ResourceId::new("42"),
+                from: old.clone(),
+                edits: vec![Edit::Foreign { remove: [ResourceId::new("7")].into() }],
+            },
+            reason: Reason::Recreated(old),
+            claim: ClaimAfter::Held,
+            tally: Tally::default(),
+        };
+        let document = change("c", Some(Stage::Groups), &relink, &Names::new());
+        let told = |key: &str| document.pointer(key).cloned().unwrap_or_default();
+        for (key, value) in [("/action", "relink"), ("/entry_id", "new"), ("/from", "old"), ("/resource_id", "42")] {
+            assert_eq!(told(key), Json::from(value), "{key}");
+        }
+        assert_eq!((told("/reason"), told("/stage")), ("recreated".into(), "groups".into()));
+        assert_eq!(told("/members"), json!({ "add": [], "remove": [{ "resource_id": "7" }] }));
+    }
 }

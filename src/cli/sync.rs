@@ -92,8 +92,8 @@ fn lines(live: &Live, report: &Report, lists: Lists) -> Vec<String> {
         lines.extend(plan.notes.iter().map(|note| format!("  note: {note}")));
         if preview {
             lines.push(format!(
-                "  planned: create {}, adopt {}, change {}, delete {}, forget {}; `ldap2scim dry-run` shows each",
-                counts.create, counts.adopt, counts.update, counts.delete, counts.forget
+                "  planned: create {}, adopt {}, relink {}, change {}, delete {}, forget {}; `ldap2scim dry-run` shows each",
+                counts.create, counts.adopt, counts.relink, counts.update, counts.delete, counts.forget
             ));
         }
     }

@@ -7,10 +7,11 @@ use crate::plan::{Existing, GroupRules, GroupScope, Members, Nesting, Recreated,
 use crate::scim::Dialect;
 
 use super::dialect::may_have_groups;
-use super::guard::{guard, removal};
+use super::guard::guard;
 use super::keys::did_you_mean;
 use super::mapping::mapping;
 use super::reader::{Field, Section};
+use super::removal::removal;
 use super::values::{dns, filter, flag, text, whole, word};
 use super::{Channel, Mode, Schedule};
 
@@ -18,6 +19,9 @@ const MODES: &[(&str, Mode)] = &[("live", Mode::Live), ("preview", Mode::Preview
 const EXISTING: &[(&str, Existing)] =
     &[("overwrite", Existing::Overwrite), ("link_only", Existing::LinkOnly), ("never", Existing::Never)];
 const NESTINGS: &[(&str, Nesting)] = &[("flatten", Nesting::Flatten), ("keep", Nesting::Keep)];
+const MEMBERS: &[(&str, Members)] = &[("managed", Members::Managed), ("add_only", Members::AddOnly), ("exact", Members::Exact)];
+const SAME_NAMES: &[(&str, SameName)] = &[("hold", SameName::Hold), ("merge", SameName::Merge)];
+const RECREATED: &[(&str, Recreated)] = &[("relink", Recreated::Relink), ("hold", Recreated::Hold)];
 const MOST_WORKERS: u64 = 100;
 
 /// What a channel may refer to.
@@ -56,7 +60,7 @@ pub(super) fn channel(name: &str, field: Field<'_>, around: &Surroundings<'_>) -
     let mapping = mapping(&section, dialect.map(|dialect| &dialect.capabilities));
     let provision_disabled = section.optional("provision_disabled").and_then(|field| flag(&field)).unwrap_or(true);
     let existing = section.optional("existing").and_then(|field| word(&field, EXISTING)).unwrap_or(Existing::Overwrite);
-    let (user_removal, group_removal) = removal(&section, dialect);
+    let removal = removal(&section, dialect);
     let guard = guard(&section);
     section.finish();
     let name = ChannelName::new(name);
@@ -72,9 +76,9 @@ pub(super) fn channel(name: &str, field: Field<'_>, around: &Surroundings<'_>) -
         mapping: mapping?,
         provision_disabled,
         existing,
-        user_removal,
-        group_removal,
-        delete_adopted_groups: false,
+        user_removal: removal.users,
+        group_removal: removal.groups,
+        delete_adopted_groups: removal.delete_adopted,
         guard,
     };
     let workers = workers.and_then(|workers| usize::try_from(workers).ok()).or(dialect.map(|dialect| dialect.workers));
@@ -130,22 +134,16 @@ fn groups(section: Section<'_>, bases_of_users: Option<&[Dn]>, dialect: Option<&
     let name = section.optional("name").map_or(Some("cn"), |field| attribute(&field));
     let nesting = section.optional("nesting").and_then(|field| word(&field, NESTINGS));
     let nesting = nesting.or(dialect.map(|dialect| dialect.nesting)).unwrap_or(Nesting::Flatten);
+    let members = section.optional("members").and_then(|field| word(&field, MEMBERS)).unwrap_or_default();
+    let same_name = section.optional("same_name").and_then(|field| word(&field, SAME_NAMES)).unwrap_or_default();
+    let recreated = section.optional("recreated").and_then(|field| word(&field, RECREATED)).unwrap_or_default();
     section.finish();
     let scope = scope?;
     if let (true, Some(field)) = (include_self && scope.group_dns.is_empty(), include_self_field) {
         field.reader.warning(field.finding_at_key("has no effect without group_dn"));
     }
     let selection = Selection { base_dns: base_dns?, filter: filter? };
-    Some(GroupRules {
-        selection,
-        scope,
-        include_self,
-        name: AttributeName::new(name?),
-        nesting,
-        members: Members::default(),
-        same_name: SameName::default(),
-        recreated: Recreated::default(),
-    })
+    Some(GroupRules { selection, scope, include_self, name: AttributeName::new(name?), nesting, members, same_name, recreated })
 }
 
 /// `Some(None)` where no filter is written, `None` where a wrong one is.

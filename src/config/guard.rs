@@ -1,14 +1,11 @@
-//! `guard` and `removal` of a channel.
+//! `guard` of a channel.
 
 use std::time::Duration;
 
-use crate::plan::{GroupRemoval, GuardSettings, Limit, UserRemoval};
-use crate::scim::Dialect;
+use crate::plan::{GuardSettings, Limit};
 
-use super::dialect::may_delete_users;
 use super::reader::{Field, Section};
-use super::tree::Kind;
-use super::values::{duration, number, whole, word};
+use super::values::{duration, number, whole};
 
 const WINDOW: Duration = Duration::from_secs(24 * 3600);
 const USERS: Limit = Limit { percent: 2.0, at_least: 5, at_most: Some(100) };
@@ -66,36 +63,4 @@ fn budget(section: Section<'_>, default: Limit) -> Limit {
     }
     section.finish();
     limit
-}
-
-/// What happens to those who leave: a word, or a map with the word as `action`. Left out, it is as the target's
-/// dialect has it.
-pub(super) fn removal(channel: &Section<'_>, dialect: Option<&Dialect>) -> (UserRemoval, GroupRemoval) {
-    let defaults = dialect.map(|dialect| (dialect.user_removal, dialect.group_removal));
-    let (users, groups) = defaults.unwrap_or((UserRemoval::Deactivate, GroupRemoval::Delete));
-    let Some(section) = channel.optional("removal").and_then(Field::section) else { return (users, groups) };
-    let users_field = section.optional("users");
-    let written = policy(users_field.clone(), USER_REMOVALS);
-    if let (Some(field), Some(written)) = (&users_field, written) {
-        may_delete_users(field, dialect, written);
-    }
-    let groups = policy(section.optional("groups"), GROUP_REMOVALS).unwrap_or(groups);
-    section.finish();
-    (written.unwrap_or(users), groups)
-}
-
-const USER_REMOVALS: &[(&str, UserRemoval)] =
-    &[("deactivate", UserRemoval::Deactivate), ("delete", UserRemoval::Delete), ("keep", UserRemoval::Keep)];
-const GROUP_REMOVALS: &[(&str, GroupRemoval)] =
-    &[("delete", GroupRemoval::Delete), ("empty", GroupRemoval::Empty), ("keep", GroupRemoval::Keep)];
-
-fn policy<T: Copy>(field: Option<Field<'_>>, words: &[(&str, T)]) -> Option<T> {
-    let field = field?;
-    if !matches!(field.node.kind, Kind::Map(_)) {
-        return word(&field, words);
-    }
-    let section = field.under("{removal}").section()?;
-    let action = section.required("action").and_then(|field| word(&field, words));
-    section.finish();
-    action
 }

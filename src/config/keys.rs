@@ -1,5 +1,5 @@
 //! Every key that the configuration knows. `*` stands for a name that the admin gives; `{secret}` for every place
-//! that takes a secret; `{removal}` for every removal policy. A test holds this list to what is really read.
+//! that takes a secret. A test holds this list to what is really read.
 
 /// Every key, with its path.
 pub const KEYS: &[&str] = &[
@@ -98,6 +98,9 @@ pub const KEYS: &[&str] = &[
     "channels.*.groups.include_self",
     "channels.*.groups.name",
     "channels.*.groups.nesting",
+    "channels.*.groups.members",
+    "channels.*.groups.same_name",
+    "channels.*.groups.recreated",
     "channels.*.mapping",
     "channels.*.mapping.users",
     "channels.*.mapping.users.preset",
@@ -106,8 +109,11 @@ pub const KEYS: &[&str] = &[
     "channels.*.existing",
     "channels.*.removal",
     "channels.*.removal.users",
+    "channels.*.removal.users.action",
+    "channels.*.removal.users.after",
     "channels.*.removal.groups",
-    "{removal}.action",
+    "channels.*.removal.groups.action",
+    "channels.*.removal.groups.delete_adopted",
     "channels.*.guard",
     "channels.*.guard.window",
     "channels.*.guard.users",

@@ -16,6 +16,7 @@ mod problem;
 mod proxy;
 mod rate;
 mod reader;
+mod removal;
 mod schedule;
 mod secret;
 mod settings;

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{AttributePath, EntryId, Link, Origin, Resource, ResourceId, Uncertain, Value};
-use crate::plan::{Action, Change, Edit, Existing, Found, Situation, Stage, diff, entry_of, linked_as_it_is, managed, situation};
+use crate::plan::{
+    Action, Change, Edit, Existing, Found, Situation, Stage, diff, entry_of, is_changeable, linked_as_it_is, managed, situation,
+};
 
 use super::apply::Applying;
 use super::{CycleError, Disposition, Outcome, Recorded, Source, Store, Target, TargetError, matching, recover};
@@ -183,10 +185,12 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
                 }
                 let held = {
                     let state = self.lock();
-                    managed(&found, wanted, |id| entry_of(&state.holders, id))
+                    managed(&found, wanted, |id| entry_of(&state.holders, id), |_| false)
                 };
                 let mut edits = diff::edits_of_found(&held, wanted);
-                edits.retain(|edit| !diff::deactivates(edit));
+                // Nothing is taken away here, where the guard has not seen it: the next cycle does.
+                let capabilities = self.channel.target.capabilities();
+                edits.retain(|edit| !diff::deactivates(edit) && is_changeable(&capabilities, wanted.resource_type, edit));
                 self.adopt(change, &found.resource_id, held, edits).await
             }
         }

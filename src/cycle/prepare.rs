@@ -1,7 +1,7 @@
 //! Read the directory, ask the target what must be asked, and plan. Sends nothing that changes anything and
 //! writes nothing to the store.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use tokio::sync::mpsc;
 
@@ -50,7 +50,7 @@ pub async fn prepare<S: Source, T: Target>(
     if snapshot.first || depth == Depth::Full {
         channel.target.discover().await;
     }
-    let (desired, watched) = read(channel, vendor, &snapshot.scope_groups, watch, progress).await?;
+    let (mut desired, watched) = read(channel, vendor, &snapshot.scope_groups, watch, progress).await?;
     progress.send_replace(Progress { phase: Phase::Matching, ..Progress::default() });
     let recovered = recover::look_up(channel, &mut snapshot).await?;
     let mut notes = Vec::new();
@@ -59,21 +59,19 @@ pub async fn prepare<S: Source, T: Target>(
         Depth::Usual => None,
         Depth::Full => {
             let found = compare::list(channel, &snapshot).await?;
-            let comparison = compare::confirmed(channel, &snapshot, drift::compare(&snapshot, &found)).await?;
+            let comparison =
+                compare::confirmed(channel, &snapshot, drift::compare(&channel.rules, &snapshot, &desired, &found)).await?;
             drift::correct(&mut snapshot, &comparison);
             listed = Some(found);
             Some(comparison)
         }
     };
-    let drifted: BTreeSet<EntryId> = comparison.iter().flat_map(|comparison| comparison.corrected.keys().cloned()).collect();
-    let nothing = BTreeMap::new();
-    let situations = {
-        let known = Known::new(&channel.rules, &snapshot, &desired, &nothing, &drifted);
-        matching::situations(channel, &known, listed.as_deref(), &mut notes).await?
-    };
-    let known = Known::new(&channel.rules, &snapshot, &desired, &situations, &drifted);
-    let mut plan = plan(&known);
-    plan.notes = notes;
+    desired.merge_namesakes(&channel.rules, &snapshot);
+    let (capabilities, nothing) = (channel.target.capabilities(), BTreeMap::new());
+    let know = |situations| Known::new(&channel.rules, &capabilities, &snapshot, &desired, situations, comparison.as_ref());
+    let situations = matching::situations(channel, &know(&nothing), listed.as_deref(), &mut notes).await?;
+    let mut plan = plan(&know(&situations));
+    plan.notes.splice(0..0, notes);
     plan.counts.members_foreign += comparison.as_ref().map_or(0, |comparison| comparison.members_foreign);
     Ok(Prepared { snapshot, desired, situations, plan, recovered, comparison, vendor, watched })
 }

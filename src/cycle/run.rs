@@ -158,6 +158,7 @@ pub fn counted(plan: &Plan, applied: &Applied) -> Vec<(&'static str, u64)> {
         ("groups in scope", counts.groups),
         ("to create", counts.create),
         ("to adopt", counts.adopt),
+        ("to relink", counts.relink),
         ("to update", counts.update),
         ("to delete", counts.delete),
         ("to forget", counts.forget),

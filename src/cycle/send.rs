@@ -13,7 +13,7 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
         whole: &Change,
         references: &References,
     ) -> Result<(IntentId, Result<Outcome, TargetError>), CycleError> {
-        let tally = tally_of(&request, &whole.tally, &self.plan.removed_users);
+        let tally = tally_of(&request, whole, &self.plan.removed_users);
         let intents = self.store.intend(self.cycle, vec![Intent { change: request.clone(), tally }]).await?;
         let Some(intent) = intents.first().copied() else {
             return Err(StoreError::Failed("an intent was stored without a number".into()).into());

@@ -20,6 +20,7 @@ mod tests;
 
 pub use compile::{RuleError, compile};
 pub use functions::{Example, Function, Operator, functions, operators};
+pub use places::covers;
 pub use presets::{Preset, PresetRule, preset_rules};
 pub use rule::{Mapped, Mapping, MappingError, Output, Rule};
 pub use trace::{Input, Trace};

@@ -93,7 +93,7 @@ impl Place {
 }
 
 /// True if `path` is `whole`, an element of it or a part of it.
-pub(super) fn covers(whole: &AttributePath, path: &AttributePath) -> bool {
+pub fn covers(whole: &AttributePath, path: &AttributePath) -> bool {
     whole == path
         || (whole.schema() == path.schema()
             && whole.name() == path.name()

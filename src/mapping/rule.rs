@@ -81,6 +81,14 @@ pub enum MappingError {
         /// What is wrong.
         problem: String,
     },
+    /// A value that is longer than the target takes.
+    #[error("{path} has more than the {longest} characters that the target takes: shorten it in the directory or in the rule")]
+    TooLong {
+        /// The path.
+        path: AttributePath,
+        /// Characters at most.
+        longest: usize,
+    },
 }
 
 impl Rule {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{AttributePath, EntryId, Resource, ResourceId, ResourceType, Value};
 
-use super::guard::Verdict;
+use super::budget::Verdict;
 
 /// One attribute's difference, or that of a group's members.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -179,6 +179,14 @@ pub struct Change {
     pub claim: ClaimAfter,
     /// What it takes away.
     pub tally: Tally,
+}
+
+impl Change {
+    /// True if every member is taken from a group that leaves, and the group stays.
+    pub fn empties_a_group(&self) -> bool {
+        let update = matches!(self.action, Action::Update { .. });
+        update && self.resource_type == ResourceType::Group && self.claim == ClaimAfter::Ended
+    }
 }
 
 /// An entry left alone until someone looks.

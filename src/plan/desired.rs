@@ -10,7 +10,7 @@ use crate::model::{
 
 use super::membership::{Graph, Node, Reach};
 use super::scope::{self, Scope};
-use super::{Nesting, Rules};
+use super::{Nesting, Rules, fitting};
 
 /// One entry of a reading, judged.
 #[derive(Debug, Clone)]
@@ -48,6 +48,8 @@ pub struct Desired {
     pub references_outside: u64,
     /// Which entry each scope group is, by the DN of the configuration.
     pub scope_groups: BTreeMap<DnKey, EntryId>,
+    /// Attributes that are mapped and that the target is not sent.
+    pub not_sent: BTreeSet<AttributePath>,
 }
 
 struct Seat {
@@ -68,6 +70,7 @@ pub struct Judge<'a> {
     groups: Vec<Seat>,
     users: Vec<Seat>,
     seen: BTreeSet<EntryId>,
+    not_sent: BTreeSet<AttributePath>,
 }
 
 impl<'a> Judge<'a> {
@@ -87,6 +90,7 @@ impl<'a> Judge<'a> {
             groups: Vec::new(),
             users: Vec::new(),
             seen: BTreeSet::new(),
+            not_sent: BTreeSet::new(),
         }
     }
 
@@ -99,6 +103,7 @@ impl<'a> Judge<'a> {
             ResourceType::User => self.mapping.evaluate(entry),
             ResourceType::Group => self.group_resource(entry).map(|resource| Mapped { resource, references: Vec::new() }),
         };
+        let mapped = mapped.and_then(|mapped| self.fitted(mapped));
         let seat = Seat { id: entry.id.clone(), dn: entry.dn.clone(), selected: entry.selected, status: entry.status, mapped };
         match entry.resource_type {
             ResourceType::User => self.users.push(seat),
@@ -108,6 +113,22 @@ impl<'a> Judge<'a> {
                 self.groups.push(seat);
             }
         }
+    }
+
+    /// What the target takes of a mapped resource.
+    fn fitted(&mut self, mut mapped: Mapped) -> Result<Mapped, MappingError> {
+        let (kind, not_sent) = (mapped.resource.resource_type, &mut self.not_sent);
+        let mut sends = |path: &AttributePath| {
+            let taken = fitting::takes(self.capabilities, kind, path);
+            if !taken && !not_sent.contains(path) {
+                not_sent.insert(path.clone());
+            }
+            taken
+        };
+        mapped.resource.attributes.retain(|path, _| sends(path));
+        mapped.references.retain(|(path, _)| sends(path));
+        fitting::fit(&mut mapped.resource, self.capabilities)?;
+        Ok(mapped)
     }
 
     fn group_resource(&self, entry: &Entry) -> Result<Resource, MappingError> {
@@ -198,7 +219,8 @@ impl<'a> Judge<'a> {
             let judged = judged(seat, ResourceType::Group, scope, mapped);
             entries.insert(seat.id.clone(), Judged { members_whole, ..judged });
         }
-        Desired { entries, coverage, members_left_out, references_outside, scope_groups: self.scope_groups() }
+        let scope_groups = self.scope_groups();
+        Desired { entries, coverage, members_left_out, references_outside, scope_groups, not_sent: self.not_sent }
     }
 
     /// DNs that more than one entry has, as far as we compare: a directory may tell names apart that mean the same to

@@ -44,6 +44,11 @@ pub fn without_losses(mut edits: Vec<Edit>) -> Vec<Edit> {
             Edit::Attribute { .. } => {}
         }
     }
+    without_nothing(edits)
+}
+
+/// The edits without those that change nothing.
+pub fn without_nothing(mut edits: Vec<Edit>) -> Vec<Edit> {
     edits.retain(|edit| match edit {
         Edit::Members { add, remove } => !add.is_empty() || !remove.is_empty(),
         Edit::Foreign { remove } => !remove.is_empty(),
@@ -53,7 +58,7 @@ pub fn without_losses(mut edits: Vec<Edit>) -> Vec<Edit> {
 }
 
 /// What makes a resource that was found at the target into `desired`. Attributes that we do not manage and
-/// members that we did not put there are left alone.
+/// members that `found` does not count as ours are left alone.
 pub fn edits_of_found(found: &Resource, desired: &Resource) -> Vec<Edit> {
     let mut edits: Vec<Edit> = desired
         .attributes
@@ -66,8 +71,9 @@ pub fn edits_of_found(found: &Resource, desired: &Resource) -> Vec<Edit> {
         })
         .collect();
     let add: BTreeSet<EntryId> = desired.members.difference(&found.members).cloned().collect();
-    if !add.is_empty() {
-        edits.push(Edit::Members { add, remove: BTreeSet::new() });
+    let remove: BTreeSet<EntryId> = found.members.difference(&desired.members).cloned().collect();
+    if !add.is_empty() || !remove.is_empty() {
+        edits.push(Edit::Members { add, remove });
     }
     edits
 }
@@ -88,6 +94,15 @@ pub fn apply(resource: &mut Resource, edits: &[Edit]) {
             }
             Edit::Foreign { .. } => {}
         }
+    }
+}
+
+/// Memberships that an edit takes away.
+pub fn losses(edit: &Edit) -> u64 {
+    match edit {
+        Edit::Attribute { .. } => 0,
+        Edit::Members { remove, .. } => remove.len() as u64,
+        Edit::Foreign { remove } => remove.len() as u64,
     }
 }
 
@@ -161,9 +176,9 @@ mod tests {
     }
 
     #[test]
-    fn what_others_put_on_a_found_resource_stays() {
+    fn attributes_that_we_do_not_manage_stay_on_a_found_resource() {
         let found = resource(&[("displayName", "a"), ("title", "t")], &["9"]);
         let edits = edits_of_found(&found, &resource(&[("displayName", "a")], &["1"]));
-        assert_eq!(edits, vec![Edit::Members { add: [EntryId::new("1")].into(), remove: BTreeSet::new() }]);
+        assert_eq!(edits, vec![Edit::Members { add: [EntryId::new("1")].into(), remove: [EntryId::new("9")].into() }]);
     }
 }

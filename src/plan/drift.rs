@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{EntryId, Link, Resource, ResourceId, ResourceType, Snapshot, Uncertain, Value};
 
+use super::desired::Desired;
 use super::found::{self, Found};
-use super::matching;
+use super::{Members, Rules, matching};
 
 /// A full comparison.
 #[derive(Debug, Clone, Default)]
@@ -16,12 +17,15 @@ pub struct Comparison {
     pub missing: Vec<Link>,
     /// Resources of the target that no link knows: users, groups.
     pub unknown: BTreeMap<ResourceType, u64>,
-    /// Members of linked groups that we did not put there.
+    /// Members of linked groups that are nobody of ours, by group.
+    pub foreign: BTreeMap<EntryId, BTreeSet<ResourceId>>,
+    /// How many of them are left alone.
     pub members_foreign: u64,
 }
 
-/// Compares every link with the resources found. `found` is complete for both types.
-pub fn compare(snapshot: &Snapshot, found: &[Found]) -> Comparison {
+/// Compares every link with the resources found. `found` is complete for both types. Of groups that this channel owns,
+/// members of ours count as held even where somebody else put them there.
+pub fn compare(rules: &Rules, snapshot: &Snapshot, desired: &Desired, found: &[Found]) -> Comparison {
     let mut comparison = Comparison::default();
     let holders = matching::holders(snapshot);
     let entry_of = |id: &ResourceId| matching::entry_of(&holders, id);
@@ -33,9 +37,15 @@ pub fn compare(snapshot: &Snapshot, found: &[Found]) -> Comparison {
             continue;
         };
         let ours = with_uncertain(link);
-        let mut held = found::managed(found, &ours, entry_of);
+        let owned = owns(rules, snapshot, &link.entry_id);
+        let mut held = found::managed(found, &ours, entry_of, |id| owned && found::is_ours(rules, snapshot, desired, id));
         if found.members.is_some() {
-            comparison.members_foreign += found::foreign_members(found, &ours, entry_of);
+            let foreign = found::foreign_members(found, &held.members, entry_of);
+            let stay = !owned || rules.groups.as_ref().is_none_or(|groups| groups.members != Members::Exact);
+            comparison.members_foreign += if stay { foreign.len() as u64 } else { 0 };
+            if !foreign.is_empty() {
+                comparison.foreign.insert(link.entry_id.clone(), foreign);
+            }
         } else if link.uncertain.members.is_empty() {
             held.members.clone_from(&link.acknowledged.members);
         } else {
@@ -51,6 +61,12 @@ pub fn compare(snapshot: &Snapshot, found: &[Found]) -> Comparison {
         *comparison.unknown.entry(found.resource_type).or_default() += 1;
     }
     comparison
+}
+
+/// True if no channel that stands earlier in the file claims what this one claims.
+fn owns(rules: &Rules, snapshot: &Snapshot, entry_id: &EntryId) -> bool {
+    let mut channels = rules.channels_of_target.iter();
+    channels.find(|channel| snapshot.is_claimed_by(entry_id, channel)) == Some(&rules.channel)
 }
 
 /// Everything that may be of our doing: what was acknowledged, and what requests without an answer spoke of.
@@ -84,6 +100,7 @@ pub fn correct(snapshot: &mut Snapshot, comparison: &Comparison) {
 mod tests {
     use super::*;
     use crate::model::{AttributePath, Origin};
+    use crate::plan::tests::world::World;
 
     fn group(entry: &str, members: &[&str]) -> Link {
         let mut acknowledged = Resource::empty(ResourceType::Group);
@@ -110,6 +127,11 @@ mod tests {
         }
     }
 
+    fn compared(snapshot: &Snapshot, found: &[Found]) -> Comparison {
+        let world = World::new(&[], vec![]);
+        compare(&world.rules, snapshot, &world.desired(), found)
+    }
+
     #[test]
     fn what_arrived_of_an_unanswered_request_is_found_and_not_taken_for_somebody_elses() {
         let users = ["a", "b", "c"].map(|name| link(name, Resource::empty(ResourceType::User)));
@@ -122,7 +144,7 @@ mod tests {
         }
         let all = |members| users.iter().map(|user| found(user, None)).chain([found(&staff, members)]).collect::<Vec<_>>();
 
-        let comparison = compare(&snapshot, &all(Some(&["Ra", "Rb", "Rc"])));
+        let comparison = compared(&snapshot, &all(Some(&["Ra", "Rb", "Rc"])));
         assert_eq!(comparison.members_foreign, 1, "only c");
         correct(&mut snapshot, &comparison);
         let held = &snapshot.links[&EntryId::new("g")];
@@ -137,6 +159,6 @@ mod tests {
         staff.uncertain.members.insert(EntryId::new("b"));
         let mut snapshot = Snapshot::default();
         snapshot.links.insert(staff.entry_id.clone(), staff.clone());
-        assert!(compare(&snapshot, &[found(&staff, None)]).corrected.is_empty());
+        assert!(compared(&snapshot, &[found(&staff, None)]).corrected.is_empty());
     }
 }

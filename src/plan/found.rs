@@ -2,7 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{AttributePath, EntryId, Resource, ResourceId, ResourceType, Value};
+use crate::model::{AttributePath, EntryId, Resource, ResourceId, ResourceType, Snapshot, Value};
+
+use super::desired::Desired;
+use super::scope::Scope;
+use super::{Members, Rules};
 
 /// A resource as it was found at the target.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,9 +23,14 @@ pub struct Found {
     pub members: Option<BTreeSet<ResourceId>>,
 }
 
-/// What of a found resource concerns us: the paths of `managed`, and the members that `managed` has or wants.
-/// `entry_of` turns a resource id into the entry that it is linked to.
-pub fn managed(found: &Found, managed: &Resource, entry_of: impl Fn(&ResourceId) -> Option<EntryId>) -> Resource {
+/// What of a found resource concerns us: the paths of `managed`, the members that `managed` has or wants, and those
+/// that are ours to remove. `entry_of` turns a resource id into the entry that it is linked to.
+pub fn managed(
+    found: &Found,
+    managed: &Resource,
+    entry_of: impl Fn(&ResourceId) -> Option<EntryId>,
+    is_ours: impl Fn(&EntryId) -> bool,
+) -> Resource {
     let attributes = managed
         .attributes
         .iter()
@@ -33,8 +42,23 @@ pub fn managed(found: &Found, managed: &Resource, entry_of: impl Fn(&ResourceId)
             Some((path.clone(), value))
         })
         .collect();
-    let members = found.members.iter().flatten().filter_map(entry_of).filter(|id| managed.members.contains(id)).collect();
+    let concerns_us = |id: &EntryId| managed.members.contains(id) || is_ours(id);
+    let members = found.members.iter().flatten().filter_map(entry_of).filter(concerns_us).collect();
     Resource { resource_type: found.resource_type, attributes, members }
+}
+
+/// True if an entry's memberships are ours to take away even where we did not give them: it is in scope, ours, or
+/// left us. Where a group is to hold nobody else, everybody's are.
+pub fn is_ours(rules: &Rules, snapshot: &Snapshot, desired: &Desired, entry_id: &EntryId) -> bool {
+    match rules.groups.as_ref().map(|groups| groups.members).unwrap_or_default() {
+        Members::AddOnly => false,
+        Members::Exact => true,
+        Members::Managed => {
+            desired.entries.get(entry_id).is_some_and(|judged| matches!(judged.scope, Scope::In(_)))
+                || snapshot.is_claimed_by(entry_id, &rules.channel)
+                || snapshot.leavers.get(entry_id).is_some_and(|leaver| leaver.channel == rules.channel)
+        }
+    }
 }
 
 /// What a resource that is only linked is taken to hold: what the directory says, so that nothing is sent before
@@ -49,8 +73,12 @@ pub fn linked_as_it_is(found: &Found, desired: &Resource) -> Resource {
     held
 }
 
-/// How many members a found group has that `managed` neither has nor wants.
-pub fn foreign_members(found: &Found, managed: &Resource, entry_of: impl Fn(&ResourceId) -> Option<EntryId>) -> u64 {
-    let ours = |id: &&ResourceId| entry_of(id).is_some_and(|entry| managed.members.contains(&entry));
-    found.members.iter().flatten().filter(|id| !ours(id)).count() as u64
+/// Members of a found group that are not among `held`: others put them there.
+pub fn foreign_members(
+    found: &Found,
+    held: &BTreeSet<EntryId>,
+    entry_of: impl Fn(&ResourceId) -> Option<EntryId>,
+) -> BTreeSet<ResourceId> {
+    let is_held = |id: &&ResourceId| entry_of(id).is_some_and(|entry| held.contains(&entry));
+    found.members.iter().flatten().filter(|id| !is_held(id)).cloned().collect()
 }

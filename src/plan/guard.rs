@@ -4,107 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{EntryId, LinkedCounts, WindowTally};
 
-use super::{Action, Change, Edit, Tally, diff};
-
-/// Kinds of loss that have a budget each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum GuardKind {
-    /// Users absent or out of scope.
-    Users,
-    /// Users disabled in the directory; same size of budget, counted apart.
-    DisabledUsers,
-    /// Groups deleted.
-    Groups,
-    /// Members removed, over all groups.
-    Memberships,
-    /// Members removed from one group.
-    PerGroup,
-    /// userName and displayName changed.
-    Identity,
-    /// The reading holds nobody although somebody is linked.
-    EmptySource,
-}
-
-impl GuardKind {
-    /// The word used in messages, `status` and the store.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Users => "users",
-            Self::DisabledUsers => "disabled users",
-            Self::Groups => "groups",
-            Self::Memberships => "memberships",
-            Self::PerGroup => "one group's members",
-            Self::Identity => "names",
-            Self::EmptySource => "empty source",
-        }
-    }
-}
-
-/// A budget: trips above `min(at_most, max(at_least, percent of base))`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Limit {
-    /// Percent of what was linked when the window began.
-    pub percent: f64,
-    /// Never trips at or below this.
-    pub at_least: u64,
-    /// Always trips above this, if given.
-    pub at_most: Option<u64>,
-}
-
-impl Limit {
-    /// The most that passes.
-    pub fn allows(&self, base: u64) -> u64 {
-        #[expect(
-            clippy::cast_precision_loss,
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "counts are far below 2^52"
-        )]
-        let share = (base as f64 * self.percent / 100.0).floor() as u64;
-        share.max(self.at_least).min(self.at_most.unwrap_or(u64::MAX))
-    }
-}
-
-/// The budgets of a channel.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct GuardSettings {
-    /// How far back removals are counted.
-    pub window: std::time::Duration,
-    /// Users absent or out of scope; also the size of the budget of disabled users.
-    pub users: Limit,
-    /// Groups.
-    pub groups: Limit,
-    /// Memberships over all groups.
-    pub memberships: Limit,
-    /// Memberships of one group, of that group's members.
-    pub per_group: Limit,
-    /// Names changed.
-    pub identity: Limit,
-}
-
-/// One kind that is over its limit.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tripped {
-    /// Which.
-    pub kind: GuardKind,
-    /// What to know and what to do.
-    pub message: String,
-    /// How many the plan holds.
-    pub planned: u64,
-    /// How many the window already holds.
-    pub already: u64,
-    /// How many pass.
-    pub allowed: u64,
-}
-
-/// What the guard says about a plan.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Verdict {
-    /// Kinds over their limit.
-    pub tripped: Vec<Tripped>,
-    /// Changes that are therefore not done.
-    pub stopped: Vec<Change>,
-}
+use super::{Action, Change, Edit, GuardKind, GuardSettings, Limit, Tally, Tripped, Verdict, diff};
 
 /// What the guard compares with.
 #[derive(Debug, Clone, Copy)]
@@ -278,17 +178,16 @@ fn key(kind: GuardKind) -> &'static str {
     }
 }
 
-/// Cuts a change into what goes on and what is stopped.
+/// Cuts a change into what goes on and what is stopped. A link that changes hands goes whole or not at all by its name,
+/// and so does a group that is emptied.
 fn split(change: Change, kind: GuardKind, removed_users: &BTreeSet<EntryId>) -> (Option<Change>, Change) {
-    let (resource_id, edits, adopted) = match &change.action {
-        Action::Update { resource_id, edits } => (resource_id.clone(), edits.clone(), None),
-        Action::Adopt { resource_id, found, edits } => (resource_id.clone(), edits.clone(), Some(found.clone())),
-        Action::Create(_)
-        | Action::Relink { .. }
-        | Action::Delete { .. }
-        | Action::Claim { .. }
-        | Action::Release
-        | Action::Forget => {
+    let (resource_id, edits) = match &change.action {
+        Action::Relink { .. } if kind == GuardKind::Identity => return (None, change),
+        Action::Update { .. } if kind == GuardKind::Groups => return (None, change),
+        Action::Update { resource_id, edits }
+        | Action::Adopt { resource_id, edits, .. }
+        | Action::Relink { resource_id, edits, .. } => (resource_id.clone(), edits.clone()),
+        Action::Create(_) | Action::Delete { .. } | Action::Claim { .. } | Action::Release | Action::Forget => {
             return (None, change);
         }
     };
@@ -303,8 +202,11 @@ fn split(change: Change, kind: GuardKind, removed_users: &BTreeSet<EntryId>) -> 
                 if !add.is_empty() || !free.is_empty() {
                     going.push(Edit::Members { add, remove: free });
                 }
-                stopping.push(Edit::Members { add: BTreeSet::new(), remove: counted });
+                if !counted.is_empty() {
+                    stopping.push(Edit::Members { add: BTreeSet::new(), remove: counted });
+                }
             }
+            (edit @ Edit::Foreign { .. }, GuardKind::Memberships | GuardKind::PerGroup) => stopping.push(edit),
             (edit, _) => going.push(edit),
         }
     }
@@ -322,10 +224,12 @@ fn split(change: Change, kind: GuardKind, removed_users: &BTreeSet<EntryId>) -> 
         tally: stopped_tally,
         ..change.clone()
     };
-    let kept = match adopted {
-        Some(found) => Some(Action::Adopt { resource_id, found, edits: going }),
-        None if going.is_empty() => None,
-        None => Some(Action::Update { resource_id, edits: going }),
+    let kept = match change.action.clone() {
+        Action::Adopt { resource_id, found, .. } => Some(Action::Adopt { resource_id, found, edits: going }),
+        Action::Relink { resource_id, from, .. } => Some(Action::Relink { resource_id, from, edits: going }),
+        Action::Update { .. } if going.is_empty() => None,
+        Action::Update { resource_id, .. } => Some(Action::Update { resource_id, edits: going }),
+        Action::Create(_) | Action::Delete { .. } | Action::Claim { .. } | Action::Release | Action::Forget => None,
     };
     (kept.map(|action| Change { action, tally, ..change }), stopped)
 }
@@ -340,18 +244,24 @@ fn keep_members_of_users_who_stay(judged: &mut Judged, off: &BTreeSet<EntryId>) 
         judged.verdict.stopped.iter().filter(is_removal).map(|change| change.entry_id.clone()).collect();
     judged.removed_users = judged.changes.iter().filter(is_removal).map(|change| change.entry_id.clone()).collect();
     let removed = &judged.removed_users;
-    for change in &mut judged.changes {
+    // A group that is emptied counts as that group, and nobody stays in it.
+    for change in judged.changes.iter_mut().filter(|change| change.tally.groups == 0) {
         let (Action::Update { edits, .. } | Action::Adopt { edits, .. } | Action::Relink { edits, .. }) = &mut change.action
         else {
             continue;
         };
         change.tally.memberships = 0;
         for edit in edits.iter_mut() {
-            let Edit::Members { remove, .. } = edit else { continue };
-            remove.retain(|id| !stay.contains(id));
-            change.tally.memberships += remove.iter().filter(|id| !removed.contains(*id)).count() as u64;
+            match edit {
+                Edit::Attribute { .. } => {}
+                Edit::Foreign { remove } => change.tally.memberships += remove.len() as u64,
+                Edit::Members { remove, .. } => {
+                    remove.retain(|id| !stay.contains(id));
+                    change.tally.memberships += remove.iter().filter(|id| !removed.contains(*id)).count() as u64;
+                }
+            }
         }
-        edits.retain(|edit| !matches!(edit, Edit::Members { add, remove } if add.is_empty() && remove.is_empty()));
+        *edits = diff::without_nothing(std::mem::take(edits));
     }
     judged.changes.retain(|change| !matches!(&change.action, Action::Update { edits, .. } if edits.is_empty()));
 }

@@ -1,27 +1,35 @@
 //! What should be × what is → a plan. Pure: no clock, no network, no file.
 
+mod budget;
 mod change;
 mod decide;
 mod desired;
 pub mod diff;
 pub mod drift;
 
+mod feasible;
+mod fitting;
 mod found;
 mod guard;
+mod handover;
 mod matching;
 mod membership;
 mod names;
+mod naming;
 mod planning;
+mod removal;
 mod requests;
+mod rings;
 mod rules;
 mod scope;
 mod stages;
 
+pub use budget::{GuardKind, GuardSettings, Limit, Tripped, Verdict};
 pub use change::{Action, Change, ClaimAfter, Counts, Edit, Held, Plan, Planned, Reason, Stage, Tally};
 pub use decide::Known;
 pub use desired::{Desired, Judge, Judged};
-pub use found::{Found, foreign_members, linked_as_it_is, managed};
-pub use guard::{GuardKind, GuardSettings, Limit, Tripped, Verdict};
+pub use fitting::is_changeable;
+pub use found::{Found, linked_as_it_is, managed};
 pub use matching::{Lookup, Situation, answers, entry_of, holders, lookups, situation};
 pub use planning::{linked, plan, unlinked};
 pub use requests::{requests, tally_of};

@@ -17,6 +17,19 @@ pub struct Claimant {
     pub has: Option<String>,
 }
 
+/// A linked resource whose entry claims no name in a plan: it keeps what it has.
+#[derive(Debug, Clone)]
+pub struct Bystander {
+    /// The entry.
+    pub entry_id: EntryId,
+    /// User or group.
+    pub resource_type: ResourceType,
+    /// What it is called.
+    pub has: String,
+    /// True if no channel claims it: it left, and its resource stayed.
+    pub left: bool,
+}
+
 /// Who must wait and who is held.
 #[derive(Debug, Clone, Default)]
 pub struct Names {
@@ -24,24 +37,34 @@ pub struct Names {
     pub after: BTreeMap<EntryId, EntryId>,
     /// An entry → why it cannot have its name.
     pub held: BTreeMap<EntryId, String>,
+    /// Entries that exchange their names in a ring, each of whom waits for another one of it.
+    pub rings: Vec<BTreeSet<EntryId>>,
 }
 
 type Key = (ResourceType, String);
 
 fn key(resource_type: ResourceType, name: &str) -> Key {
-    (resource_type, name.to_lowercase())
+    (resource_type, folded(name))
 }
 
-/// Settles who gets which name. `others` are linked resources whose entries claim nothing in this plan
-/// (leavers, entries of other channels): they keep what they have.
-pub fn settle(claimants: &[Claimant], others: &[(EntryId, ResourceType, String)]) -> Names {
+/// A name in the form by which names are compared.
+pub fn folded(name: &str) -> String {
+    name.to_lowercase()
+}
+
+/// Settles who gets which name. `others` are leavers and entries of other channels.
+pub fn settle(claimants: &[Claimant], others: &[Bystander]) -> Names {
     let mut names = Names::default();
     let mut holders: BTreeMap<Key, &EntryId> = BTreeMap::new();
     let mut wanted: BTreeMap<Key, Vec<&EntryId>> = BTreeMap::new();
     let mut goal: BTreeMap<&EntryId, Key> = BTreeMap::new();
     let mut own: BTreeMap<&EntryId, Key> = BTreeMap::new();
-    for (entry_id, resource_type, name) in others {
-        holders.insert(key(*resource_type, name), entry_id);
+    let mut left: BTreeSet<&EntryId> = BTreeSet::new();
+    for other in others {
+        holders.insert(key(other.resource_type, &other.has), &other.entry_id);
+        if other.left {
+            left.insert(&other.entry_id);
+        }
     }
     for claimant in claimants {
         let wants = key(claimant.resource_type, &claimant.wants);
@@ -59,7 +82,10 @@ pub fn settle(claimants: &[Claimant], others: &[(EntryId, ResourceType, String)]
         match (stays, holder) {
             (Some(holder), _) => {
                 for entry in wanting.iter().filter(|entry| **entry != holder && own.get(*entry) != Some(name)) {
-                    names.held.insert((*entry).clone(), format!("its {} is held by the resource of entry {holder}", word(name)));
+                    let why = format!("its {} is held by the resource of entry {holder}", word(name));
+                    let advice = ", which left: rename or delete that resource at the target, then `ldap2scim resync`";
+                    let why = if left.contains(holder) { why + advice } else { why };
+                    names.held.insert((*entry).clone(), why);
                 }
             }
             (None, _) if wanting.len() > 1 => {
@@ -83,7 +109,7 @@ pub fn settle(claimants: &[Claimant], others: &[(EntryId, ResourceType, String)]
             (None, None) => {}
         }
     }
-    hold_cycles_and_followers(&mut names);
+    hold_followers_and_find_rings(&mut names);
     names
 }
 
@@ -116,12 +142,13 @@ impl Names {
     }
 }
 
-/// Who waits for somebody that is held waits in vain; who waits in a ring waits for ever. Each entry is walked over once.
-fn hold_cycles_and_followers(names: &mut Names) {
+/// Who waits for somebody that is held waits in vain; who waits in a ring waits for ever, unless one of it makes room.
+/// Each entry is walked over once.
+fn hold_followers_and_find_rings(names: &mut Names) {
     let held = names.held.keys().cloned().collect();
     names.hold_followers(&held);
     names.after.retain(|entry, _| !names.held.contains_key(entry));
-    let mut ring: BTreeSet<EntryId> = BTreeSet::new();
+    let mut rings = Vec::new();
     let mut walked: BTreeMap<&EntryId, &EntryId> = BTreeMap::new();
     for start in names.after.keys() {
         let mut at = start;
@@ -130,19 +157,16 @@ fn hold_cycles_and_followers(names: &mut Names) {
             at = next;
         }
         if walked.get(at) == Some(&start) {
+            let mut ring: BTreeSet<EntryId> = BTreeSet::new();
             let mut member = at;
             while ring.insert(member.clone()) {
                 let Some(next) = names.after.get(member) else { break };
                 member = next;
             }
+            rings.push(ring);
         }
     }
-    for entry in &ring {
-        let why = "names are exchanged in a ring: rename one of them to something else for one cycle";
-        names.held.insert(entry.clone(), why.to_owned());
-    }
-    names.hold_followers(&ring);
-    names.after.retain(|entry, _| !names.held.contains_key(entry));
+    names.rings = rings;
 }
 
 #[cfg(test)]
@@ -159,13 +183,34 @@ mod tests {
                 has: has.map(str::to_owned),
             })
             .collect();
-        let others: Vec<_> =
-            others.iter().map(|(id, name)| (EntryId::new(id), ResourceType::Group, (*name).to_owned())).collect();
+        let others: Vec<_> = others
+            .iter()
+            .map(|(id, name)| Bystander {
+                entry_id: EntryId::new(id),
+                resource_type: ResourceType::Group,
+                has: (*name).to_owned(),
+                left: false,
+            })
+            .collect();
         let names = settle(&claimants, &others);
         (
             names.after.iter().map(|(a, b)| format!("{a} after {b}")).collect(),
             names.held.keys().map(ToString::to_string).collect(),
         )
+    }
+
+    fn rings(claimants: &[(&str, &str, &str)]) -> Vec<String> {
+        let claimants: Vec<Claimant> = claimants
+            .iter()
+            .map(|(id, wants, has)| Claimant {
+                entry_id: EntryId::new(id),
+                resource_type: ResourceType::User,
+                wants: (*wants).to_owned(),
+                has: Some((*has).to_owned()),
+            })
+            .collect();
+        let names = settle(&claimants, &[]);
+        names.rings.iter().map(|ring| ring.iter().map(EntryId::as_str).collect::<Vec<_>>().join(" ")).collect()
     }
 
     #[test]
@@ -185,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chain_of_renames_is_ordered_and_a_ring_is_held() {
+    fn a_chain_of_renames_is_ordered_and_who_wants_what_another_wants_is_held() {
         assert_eq!(
             settled(&[("a", "2", Some("1")), ("b", "3", Some("2")), ("c", "4", Some("3"))], &[]),
             (vec!["a after b".into(), "b after c".into()], vec![])
@@ -199,10 +244,16 @@ mod tests {
             (vec![], ["a", "b", "c", "z"].map(String::from).into()),
             "a and c both want the name of b"
         );
+    }
+
+    #[test]
+    fn every_ring_is_found_with_all_of_it_and_nobody_else() {
+        assert_eq!(rings(&[("a", "2", "1"), ("b", "1", "2"), ("c", "4", "3"), ("d", "5", "4")]), ["a b"]);
         assert_eq!(
-            settled(&[("a", "2", Some("1")), ("b", "1", Some("2")), ("c", "4", Some("3")), ("d", "5", Some("4"))], &[]),
-            (vec!["c after d".into()], vec!["a".into(), "b".into()])
+            rings(&[("a", "2", "1"), ("b", "3", "2"), ("c", "1", "3"), ("x", "8", "9"), ("y", "9", "8")]),
+            ["a b c", "x y"]
         );
-        assert_eq!(settled(&[("a", "2", Some("1")), ("b", "1", Some("2"))], &[]), (vec![], vec!["a".into(), "b".into()]));
+        assert_eq!(rings(&[("a", "2", "1"), ("b", "3", "2")]), Vec::<String>::new());
+        assert_eq!(rings(&[("a", "ADA", "ada")]), Vec::<String>::new(), "the case of letters may change");
     }
 }

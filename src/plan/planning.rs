@@ -2,15 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{ChannelName, EntryId, Link, LinkedCounts, Resource, ResourceType, Snapshot, Status, Value};
+use crate::model::{AttributePath, ChannelName, EntryId, LinkedCounts, Resource, ResourceType, Snapshot, Value};
 
-use super::decide::Known;
+use super::decide::{self, Known};
 use super::desired::Judged;
 use super::guard::InScope;
 use super::matching::{Situation, entry_of};
-use super::names::{self, Claimant};
+use super::names;
+use super::naming::{claimants, hold_names, others, renames, without_name};
 use super::scope::Scope;
-use super::{Action, Change, Counts, Edit, Held, Plan, diff, foreign_members, guard, stages};
+use super::stages::{self, Order};
+use super::{Action, Change, Counts, Edit, Existing, Held, Members, Plan, diff, found, guard, rings};
 
 /// Entries for which the target must be asked: in scope, mapped, not linked, and not held for their name whatever it
 /// answers.
@@ -26,33 +28,39 @@ pub fn unlinked<'a>(known: &'a Known<'_>) -> impl Iterator<Item = (&'a EntryId, 
 
 /// Makes the plan. Equal inputs give an equal plan.
 pub fn plan(known: &Known<'_>) -> Plan {
-    let mut names = names::settle(&claimants(known), &others(known));
-    let exists = |id: &EntryId| known.snapshot.links.contains_key(id) || (is_new(known, id) && !names.held.contains_key(id));
+    let (claimants, others) = (claimants(known), others(known));
+    let mut names = names::settle(&claimants, &others);
+    let exists = |id: &EntryId| known.link_of(id).is_some() || (is_new(known, id) && !names.held.contains_key(id));
     let mut changes = Vec::new();
     let mut held = Vec::new();
+    let mut unchangeable: BTreeMap<AttributePath, u64> = BTreeMap::new();
     for judged in known.desired.entries.values() {
-        let (change, mut why) = known.of_judged(judged, exists);
-        let change = match names.held.get(&judged.entry_id) {
-            None => change,
-            Some(name) => {
-                why = why.or_else(|| Some(name.clone()));
-                change.and_then(|change| without_name(known, judged, change))
-            }
-        };
-        changes.extend(change);
-        held.extend(why.map(|why| held_of(judged, why)));
+        let mut decided = known.of_judged(judged, exists);
+        if let Some(name) = names.held.get(&judged.entry_id) {
+            decided.why = decided.why.or_else(|| Some(name.clone()));
+            decided.change = decided.change.and_then(|change| without_name(known, judged, change));
+        }
+        changes.extend(decided.change);
+        held.extend(decided.why.map(|why| held_of(judged, why)));
+        decided.unchangeable.into_iter().for_each(|path| *unchangeable.entry(path).or_default() += 1);
     }
     if known.desired.coverage.is_full() {
         let absent = known.snapshot.links.values().filter(|link| !known.desired.entries.contains_key(&link.entry_id));
-        changes.extend(absent.filter_map(|link| known.of_absent(link)));
+        for link in absent {
+            match known.handovers.held.iter().find(|(_, gone)| **gone == link.entry_id) {
+                None => changes.extend(known.of_absent(link)),
+                Some((new, _)) => held.push(Held {
+                    entry_id: link.entry_id.clone(),
+                    resource_type: link.acknowledged.resource_type,
+                    name: link.acknowledged.name().unwrap_or(link.entry_id.as_str()).to_owned(),
+                    why: decide::recreated(&format!("it is gone, and there is a group of its name, entry {new}")),
+                }),
+            }
+        }
     }
     let mut counts = Counts::default();
     count_desired(known, &mut counts);
-    let (linked, members) = linked(known.snapshot, &known.rules.channel);
-    let is_off = |link: &&Link| link.acknowledged.active() == Some(false);
-    let off = known.snapshot.links.values().filter(is_off).map(|link| link.entry_id.clone()).collect();
-    let base = guard::Base { linked, members: &members, off: &off, tally: &known.snapshot.tally };
-    let mut judged = guard::judge(changes, &base, &known.rules.guard, InScope { users: counts.users, groups: counts.groups });
+    let mut judged = guarded(known, changes, &counts);
     let keep_their_names = judged.verdict.stopped.iter().filter(|change| renames(change)).map(|change| change.entry_id.clone());
     let waiting = names.hold_followers(&keep_their_names.collect());
     if !waiting.is_empty() {
@@ -61,126 +69,75 @@ pub fn plan(known: &Known<'_>) -> Plan {
     counts.held = held.len() as u64;
     count_changes(&judged.changes, &mut counts);
     let names_for_people = names_for_people(known, judged.changes.iter().chain(&judged.verdict.stopped));
+    let parked = rings::make_room(known, &names, &rings::taken(&claimants, &others), &mut judged.changes);
+    let order = Order {
+        after: &names.after,
+        parked,
+        removed_users: &judged.removed_users,
+        removes_first: known.capabilities.removes_first,
+    };
     Plan {
-        changes: stages::arrange(judged.changes, &names.after, &judged.removed_users),
+        changes: stages::arrange(judged.changes, order),
         held,
         verdict: judged.verdict,
         removed_users: judged.removed_users,
         counts,
         names: names_for_people,
-        notes: Vec::new(),
+        notes: notes(known, &unchangeable),
     }
 }
 
-fn held_of(judged: &Judged, why: String) -> Held {
+/// What passes the guard. Groups that are adopted or change hands have the members there that they have.
+fn guarded(known: &Known<'_>, changes: Vec<Change>, counts: &Counts) -> guard::Judged {
+    let (linked, mut members) = linked(known.snapshot, &known.rules.channel);
+    for change in &changes {
+        let found = match &change.action {
+            Action::Adopt { .. } => match known.situations.get(&change.entry_id) {
+                Some(Situation::Unlinked(found, _)) => found.members.as_ref().map_or(0, BTreeSet::len),
+                Some(Situation::Unmatched | Situation::Disputed(_)) | None => 0,
+            },
+            Action::Relink { from, .. } => known.snapshot.links.get(from).map_or(0, |link| link.acknowledged.members.len()),
+            Action::Update { .. } => {
+                let foreign = known.comparison.and_then(|comparison| comparison.foreign.get(&change.entry_id));
+                foreign.map_or(0, BTreeSet::len)
+            }
+            Action::Create(_) | Action::Delete { .. } | Action::Claim { .. } | Action::Release | Action::Forget => 0,
+        };
+        *members.entry(change.entry_id.clone()).or_default() += found as u64;
+    }
+    let is_off = |link: &&crate::model::Link| link.acknowledged.active() == Some(false);
+    let off = known.snapshot.links.values().filter(is_off).map(|link| link.entry_id.clone()).collect();
+    let base = guard::Base { linked, members: &members, off: &off, tally: &known.snapshot.tally };
+    guard::judge(changes, &base, &known.rules.guard, InScope { users: counts.users, groups: counts.groups })
+}
+
+/// What the admin should know of values that are not sent.
+fn notes(known: &Known<'_>, unchangeable: &BTreeMap<AttributePath, u64>) -> Vec<String> {
+    let list = |paths: Vec<&str>| paths.join(", ");
+    let mut notes = Vec::new();
+    if !known.desired.not_sent.is_empty() {
+        let paths = known.desired.not_sent.iter().map(AttributePath::as_str).collect();
+        notes.push(format!("mapped and not sent, as the target does not take it: {}", list(paths)));
+    }
+    if !unchangeable.is_empty() {
+        let count: u64 = unchangeable.values().sum();
+        let paths = unchangeable.keys().map(AttributePath::as_str).collect();
+        notes.push(format!(
+            "values that differ and that the target does not change once a resource exists: {count} ({})",
+            list(paths)
+        ));
+    }
+    notes
+}
+
+pub(super) fn held_of(judged: &Judged, why: String) -> Held {
     Held { entry_id: judged.entry_id.clone(), resource_type: judged.resource_type, name: judged.name.clone(), why }
 }
 
-fn is_new(known: &Known<'_>, id: &EntryId) -> bool {
+pub(super) fn is_new(known: &Known<'_>, id: &EntryId) -> bool {
     known.desired.entries.get(id).is_some_and(|judged| known.wants_link(judged))
         && !matches!(known.situations.get(id), Some(Situation::Disputed(_)))
-        && !(known.rules.existing == super::Existing::Never && matches!(known.situations.get(id), Some(Situation::Unlinked(..))))
-}
-
-/// Who wants which name in this plan.
-fn claimants(known: &Known<'_>) -> Vec<Claimant> {
-    known
-        .desired
-        .entries
-        .values()
-        .filter(|judged| competes(known, judged))
-        .filter_map(|judged| {
-            let link = known.snapshot.links.get(&judged.entry_id);
-            let has = link.and_then(|link| link.acknowledged.name()).map(str::to_owned);
-            let wants = match (&judged.mapped, link) {
-                (Ok(_), Some(_)) if judged.status == Status::Unknown => has.clone()?,
-                (Ok(resource), Some(_)) => resource.name()?.to_owned(),
-                (Ok(resource), None) if is_new(known, &judged.entry_id) => resource.name()?.to_owned(),
-                (Err(_), Some(_)) => has.clone()?,
-                (Ok(_) | Err(_), None) => return None,
-            };
-            Some(Claimant { entry_id: judged.entry_id.clone(), resource_type: judged.resource_type, wants, has })
-        })
-        .collect()
-}
-
-/// True if the name of the entry's resource is this channel's to give.
-fn competes(known: &Known<'_>, judged: &Judged) -> bool {
-    let claims = || known.snapshot.is_claimed_by(&judged.entry_id, &known.rules.channel);
-    let scope = match (&judged.scope, known.snapshot.links.get(&judged.entry_id)) {
-        (Scope::Out(_), _) => false,
-        (Scope::In(_), link) => link.is_none_or(|link| link.acknowledged.resource_type == judged.resource_type),
-        (Scope::Unknown(_), Some(link)) => link.acknowledged.resource_type == judged.resource_type && claims(),
-        (Scope::Unknown(_), None) => false,
-    };
-    scope && !known.is_owned_elsewhere(&judged.entry_id)
-}
-
-/// Linked resources whose entries claim no name in this plan.
-fn others(known: &Known<'_>) -> Vec<(EntryId, ResourceType, String)> {
-    known
-        .snapshot
-        .links
-        .values()
-        .filter(|link| !known.desired.entries.get(&link.entry_id).is_some_and(|judged| competes(known, judged)))
-        .filter_map(|link| Some((link.entry_id.clone(), link.acknowledged.resource_type, link.acknowledged.name()?.to_owned())))
-        .collect()
-}
-
-fn renames(change: &Change) -> bool {
-    let name = change.resource_type.name_path();
-    match &change.action {
-        Action::Update { edits, .. } | Action::Adopt { edits, .. } | Action::Relink { edits, .. } => {
-            edits.iter().any(|edit| matches!(edit, Edit::Attribute { path, .. } if *path == name))
-        }
-        Action::Create(_) | Action::Delete { .. } | Action::Claim { .. } | Action::Release | Action::Forget => false,
-    }
-}
-
-/// Takes from `changes` the names of those who wait in vain, and holds them.
-fn hold_names(
-    known: &Known<'_>,
-    changes: Vec<Change>,
-    mut held: Vec<Held>,
-    waiting: &BTreeSet<EntryId>,
-    names: &names::Names,
-) -> (Vec<Change>, Vec<Held>) {
-    let mut rest = Vec::with_capacity(changes.len());
-    for change in changes {
-        let judged = waiting.contains(&change.entry_id).then(|| known.desired.entries.get(&change.entry_id)).flatten();
-        let Some(judged) = judged else {
-            rest.push(change);
-            continue;
-        };
-        let why = names.held.get(&judged.entry_id).cloned().unwrap_or_default();
-        if !held.iter().any(|held| held.entry_id == judged.entry_id) {
-            held.push(held_of(judged, why));
-        }
-        rest.extend(without_name(known, judged, change));
-    }
-    (rest, held)
-}
-
-/// A change without the name that it cannot have; nothing is left of one that needs it. The claim of an entry that
-/// has a link already does not wait for the name.
-fn without_name(known: &Known<'_>, judged: &Judged, change: Change) -> Option<Change> {
-    let name = change.resource_type.name_path();
-    match change.action.clone() {
-        Action::Create(_) | Action::Adopt { .. } | Action::Relink { .. } => None,
-        Action::Update { resource_id, mut edits } => {
-            edits.retain(|edit| !matches!(edit, Edit::Attribute { path, .. } if *path == name));
-            let mut tally = change.tally;
-            tally.identity = 0;
-            let action = if edits.is_empty() {
-                let claimed = known.snapshot.is_claimed_by(&change.entry_id, &known.rules.channel);
-                (!claimed && matches!(judged.scope, Scope::In(_))).then_some(Action::Claim { resource_id })
-            } else {
-                Some(Action::Update { resource_id, edits })
-            };
-            action.map(|action| Change { action, tally, ..change })
-        }
-        Action::Delete { .. } | Action::Claim { .. } | Action::Release | Action::Forget => Some(change),
-    }
+        && !(known.rules.existing == Existing::Never && matches!(known.situations.get(id), Some(Situation::Unlinked(..))))
 }
 
 /// What a channel claims now, and how many members each of its groups has.
@@ -213,11 +170,18 @@ fn count_desired(known: &Known<'_>, counts: &mut Counts) {
     counts.references_open = known.desired.references_outside;
 }
 
-/// Members that a group which is adopted has and should not have: others put them there.
+/// Members that a group which is adopted has and should not have, and that are left there: others put them there.
 fn foreign(known: &Known<'_>, entry_id: &EntryId, situation: &Situation) -> u64 {
-    match (situation, known.desired.entries.get(entry_id).map(|judged| &judged.mapped)) {
-        (Situation::Unlinked(found, _), Some(Ok(wanted))) => foreign_members(found, wanted, |id| entry_of(&known.entries, id)),
-        (Situation::Unlinked(..) | Situation::Unmatched | Situation::Disputed(_), _) => 0,
+    let Some(Ok(wanted)) = known.desired.entries.get(entry_id).map(|judged| &judged.mapped) else { return 0 };
+    match situation {
+        Situation::Unlinked(found, _) => {
+            let entry_of = |id: &_| entry_of(&known.entries, id);
+            let is_ours = |id: &EntryId| found::is_ours(known.rules, known.snapshot, known.desired, id);
+            let held = found::managed(found, wanted, entry_of, is_ours).members;
+            let exact = known.members_rule() == Members::Exact && known.rules.existing == Existing::Overwrite;
+            if exact { 0 } else { found::foreign_members(found, &held, entry_of).len() as u64 }
+        }
+        Situation::Unmatched | Situation::Disputed(_) => 0,
     }
 }
 

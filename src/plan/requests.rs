@@ -52,10 +52,17 @@ fn chunks(members: &BTreeSet<EntryId>, chunk: usize) -> impl Iterator<Item = BTr
     members.chunks(chunk).map(|part| part.iter().cloned().collect()).collect::<Vec<_>>().into_iter()
 }
 
-/// The share of a change's tally that one of its requests takes.
-pub fn tally_of(request: &Change, whole: &Tally, removed_users: &BTreeSet<EntryId>) -> Tally {
-    let Action::Update { edits, .. } = &request.action else { return *whole };
+/// The share of a change's tally that one of its requests takes. Of a group that is emptied, the first request counts
+/// as the group.
+pub fn tally_of(request: &Change, whole: &Change, removed_users: &BTreeSet<EntryId>) -> Tally {
+    let Action::Update { edits, .. } = &request.action else { return whole.tally };
     let mut share = Tally::default();
+    if whole.empties_a_group() {
+        let is_first = first_removed(request).is_some_and(|id| first_removed(whole) == Some(id));
+        share.groups = if is_first { whole.tally.groups } else { 0 };
+        return share;
+    }
+    let whole = &whole.tally;
     for edit in edits {
         match edit {
             Edit::Members { remove, .. } => {
@@ -74,6 +81,14 @@ pub fn tally_of(request: &Change, whole: &Tally, removed_users: &BTreeSet<EntryI
         }
     }
     share
+}
+
+fn first_removed(change: &Change) -> Option<&EntryId> {
+    let Action::Update { edits, .. } = &change.action else { return None };
+    edits.iter().find_map(|edit| match edit {
+        Edit::Members { remove, .. } => remove.first(),
+        Edit::Attribute { .. } | Edit::Foreign { .. } => None,
+    })
 }
 
 #[cfg(test)]
@@ -120,7 +135,11 @@ mod tests {
             .collect();
         assert_eq!(sizes, ["active", "displayName", "+0-5", "+100-0", "+100-0", "+50-0"]);
         let removed = ids(900..902);
-        let total: u64 = requests(&change, 2).iter().map(|r| tally_of(r, &change.tally, &removed).memberships).sum();
+        let total: u64 = requests(&change, 2).iter().map(|r| tally_of(r, &change, &removed).memberships).sum();
         assert_eq!(total, 3, "chunks share the tally out without loss");
+        let emptied = Change { claim: ClaimAfter::Ended, tally: Tally { groups: 1, ..Tally::default() }, ..change };
+        let shares: Vec<Tally> = requests(&emptied, 2).iter().map(|request| tally_of(request, &emptied, &removed)).collect();
+        let (groups, memberships) = shares.iter().fold((0, 0), |sum, share| (sum.0 + share.groups, sum.1 + share.memberships));
+        assert_eq!((groups, memberships), (1, 0), "a group that is emptied counts once, and its members not");
     }
 }

@@ -7,30 +7,62 @@ use crate::model::{EntryId, Resource, ResourceType, Value};
 
 use super::{Action, Change, Edit, Planned, Stage, Tally, diff};
 
-/// Puts changes in order. `after` names, for an entry that waits for a name, the entry that holds it.
-/// Memberships of `removed_users` count as those users.
-pub fn arrange(changes: Vec<Change>, after: &BTreeMap<EntryId, EntryId>, removed_users: &BTreeSet<EntryId>) -> Vec<Planned> {
-    let gaining = gaining(&changes);
+/// What decides the order, besides the changes themselves.
+#[derive(Debug)]
+pub struct Order<'a> {
+    /// For an entry that waits for a name, the entry that holds it.
+    pub after: &'a BTreeMap<EntryId, EntryId>,
+    /// Renames that make room in a ring, by entry: each goes before the entry's own change.
+    pub parked: BTreeMap<EntryId, Change>,
+    /// Users whose removal goes out: memberships that they lose count as them.
+    pub removed_users: &'a BTreeSet<EntryId>,
+    /// Members who move leave the old group first.
+    pub removes_first: bool,
+}
+
+/// Puts changes in order.
+pub fn arrange(changes: Vec<Change>, order: Order<'_>) -> Vec<Planned> {
+    let gaining = if order.removes_first { BTreeSet::new() } else { gaining(&changes) };
     let mut staged: Vec<(Stage, Change)> =
-        changes.into_iter().flat_map(|change| pieces(change, &gaining, removed_users)).collect();
-    staged.sort_by(|(a, one), (b, other)| a.cmp(b).then_with(|| one.entry_id.cmp(&other.entry_id)));
+        changes.into_iter().flat_map(|change| pieces(change, &gaining, order.removed_users)).collect();
+    let count = staged.len();
+    staged.extend(order.parked.into_values().map(|change| (stage_of_names(change.resource_type), change)));
+    let mut staged: Vec<(Stage, bool, Change)> =
+        staged.into_iter().enumerate().map(|(number, (stage, change))| (stage, number < count, change)).collect();
+    staged.sort_by(|(a, own, one), (b, others, other)| (a, &one.entry_id, own).cmp(&(b, &other.entry_id, others)));
     let mut place: BTreeMap<(Stage, EntryId), usize> = BTreeMap::new();
-    for (index, (stage, change)) in staged.iter().enumerate() {
-        place.insert((*stage, change.entry_id.clone()), index);
+    let mut parking: BTreeMap<(Stage, EntryId), usize> = BTreeMap::new();
+    for (index, (stage, own, change)) in staged.iter().enumerate() {
+        let places = if *own { &mut place } else { &mut parking };
+        places.insert((*stage, change.entry_id.clone()), index);
     }
     let waits: Vec<Vec<usize>> = staged
         .iter()
-        .map(|(stage, change)| {
-            let name = after.get(&change.entry_id).into_iter();
-            let managers = references(change);
-            let mut waits: Vec<usize> = name.chain(managers).filter_map(|id| place.get(&(*stage, id.clone())).copied()).collect();
+        .map(|(stage, own, change)| {
+            if !own {
+                return Vec::new();
+            }
+            let at = |id: &EntryId| (*stage, id.clone());
+            let gives_up = |id| parking.get(&at(id)).or_else(|| place.get(&at(id)));
+            let name = order.after.get(&change.entry_id).and_then(gives_up);
+            let made_room = parking.get(&at(&change.entry_id));
+            let managers = references(change).filter_map(|id| place.get(&at(id)));
+            let mut waits: Vec<usize> = name.into_iter().chain(made_room).chain(managers).copied().collect();
             waits.sort_unstable();
             waits.dedup();
             waits
         })
         .collect();
     let free = without_rings(&waits);
-    staged.into_iter().zip(free).map(|((stage, change), after)| Planned { stage, after, change }).collect()
+    staged.into_iter().zip(free).map(|((stage, _, change), after)| Planned { stage, after, change }).collect()
+}
+
+/// When resources of a type are renamed.
+fn stage_of_names(resource_type: ResourceType) -> Stage {
+    match resource_type {
+        ResourceType::User => Stage::Users,
+        ResourceType::Group => Stage::Groups,
+    }
 }
 
 /// Entries that a new resource refers to: it waits for them, so that the reference travels in the create.
@@ -86,6 +118,12 @@ fn pieces(change: Change, gaining: &BTreeSet<EntryId>, removed_users: &BTreeSet<
 
 fn update_pieces(change: Change, gaining: &BTreeSet<EntryId>, removed_users: &BTreeSet<EntryId>) -> Vec<(Stage, Change)> {
     let Action::Update { resource_id, edits } = &change.action else { return Vec::new() };
+    if change.empties_a_group() {
+        // In one piece: the channel's claim ends with its last request.
+        let moved = |edit: &Edit| matches!(edit, Edit::Members { remove, .. } if !remove.is_disjoint(gaining));
+        let stage = if edits.iter().any(moved) { Stage::Moves } else { Stage::Revoke };
+        return vec![(stage, change)];
+    }
     let mut parts: BTreeMap<Stage, Vec<Edit>> = BTreeMap::new();
     for edit in edits {
         match edit {
@@ -104,7 +142,7 @@ fn update_pieces(change: Change, gaining: &BTreeSet<EntryId>, removed_users: &BT
             Edit::Foreign { .. } => parts.entry(Stage::Revoke).or_default().push(edit.clone()),
             Edit::Attribute { after, .. } => {
                 let stage = match (change.resource_type, after) {
-                    (ResourceType::Group, _) => Stage::Groups,
+                    (ResourceType::Group, _) => stage_of_names(ResourceType::Group),
                     (ResourceType::User, _) if diff::deactivates(edit) => Stage::Revoke,
                     (ResourceType::User, Some(Value::Reference(_))) => Stage::References,
                     (ResourceType::User, _) => Stage::Users,
@@ -125,7 +163,7 @@ fn update_pieces(change: Change, gaining: &BTreeSet<EntryId>, removed_users: &BT
                 tally: Tally::default(),
                 ..change.clone()
             };
-            let tally = super::requests::tally_of(&part, &change.tally, removed_users);
+            let tally = super::requests::tally_of(&part, &change, removed_users);
             (stage, Change { tally, ..part })
         })
         .collect()

@@ -96,7 +96,7 @@ fn every_key_occurs_in_the_example_configuration() {
     assert!(missing.is_empty(), "not in config.example.yaml: {missing:?}");
 }
 
-/// A key stands at its path; ways to give a secret and options of a removal are spoken of somewhere.
+/// A key stands at its path; ways to give a secret are spoken of somewhere.
 fn occurs(root: &serde_yaml::Value, text: &str, key: &str) -> bool {
     match key.split_once("}.") {
         Some((_, word)) => text.contains(&format!("{{ {word}: ")),

@@ -7,6 +7,7 @@ mod attacks;
 mod cli;
 mod cycle;
 mod documents;
+mod exchange;
 mod histories;
 mod ldap_hostile;
 mod ldap_slapd;

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
-use super::show::{link_line, memberships};
+use super::show::{heir, link_line, memberships};
 use crate::assemble::Live;
 use crate::cli::{change, json, text};
 use crate::cycle::Prepared;
 use crate::mapping::{Output as RuleOutput, Trace};
 use crate::model::{Entry, EntryId, Origin, ResourceType, Status};
-use crate::plan::Scope;
+use crate::plan::{Change, Reason, Scope, Stage};
 
 /// An entry that was read.
 pub fn entry_document(live: &Live, prepared: &Prepared, entry: &Entry) -> Json {
@@ -72,7 +72,10 @@ pub fn gone_document(live: &Live, prepared: &Prepared, entry_id: &EntryId) -> Js
         })
     });
     let whole = change::whole(plan);
-    let change = whole.iter().find(|(_, change)| change.entry_id == *entry_id);
+    let of_entry = |parked: bool| {
+        let own = |(_, change): &&(Stage, Change)| change.entry_id == *entry_id && (change.reason == Reason::Parked) == parked;
+        whole.iter().find(own).map(|(stage, change)| json::change(channel, Some(*stage), change, &plan.names))
+    };
     let stopped = plan.verdict.stopped.iter().filter(|change| change.entry_id == *entry_id);
     json!({
         "channel": channel,
@@ -80,7 +83,9 @@ pub fn gone_document(live: &Live, prepared: &Prepared, entry_id: &EntryId) -> Js
         "entry_id": entry_id.as_str(),
         "link": link,
         "matching": link_line(prepared, entry_id),
-        "change": change.map(|(stage, change)| json::change(channel, Some(*stage), change, &plan.names)),
+        "change": of_entry(false),
+        "parked": of_entry(true),
+        "handed_to": heir(plan, entry_id).map(EntryId::as_str),
         "stopped": stopped.map(|change| json::change(channel, None, change, &plan.names)).collect::<Vec<_>>(),
         "held": plan.held.iter().find(|held| held.entry_id == *entry_id).map(|held| held.why.as_str()),
     })

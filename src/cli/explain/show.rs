@@ -6,7 +6,7 @@ use crate::cli::text;
 use crate::cycle::Prepared;
 use crate::mapping::{Output as RuleOutput, Trace};
 use crate::model::{Entry, EntryId, Origin, ResourceType, Status};
-use crate::plan::{Change, Judged, Scope, Situation};
+use crate::plan::{Action, Change, Judged, Plan, Scope, Situation};
 
 /// As many matches are explained; of more only a list is given.
 const FEW: usize = 5;
@@ -144,21 +144,31 @@ pub fn link_line(prepared: &Prepared, entry_id: &EntryId) -> String {
     }
 }
 
-fn change_of(prepared: &Prepared, entry_id: &EntryId) -> Option<Change> {
-    change::whole(&prepared.plan).into_iter().map(|(_, change)| change).find(|change| change.entry_id == *entry_id)
+fn changes_of(prepared: &Prepared, entry_id: &EntryId) -> Vec<Change> {
+    change::whole(&prepared.plan).into_iter().map(|(_, change)| change).filter(|change| change.entry_id == *entry_id).collect()
+}
+
+/// The entry that gets the link of one that is gone.
+pub fn heir<'a>(plan: &'a Plan, gone: &EntryId) -> Option<&'a EntryId> {
+    let heirs = plan.changes.iter().map(|planned| &planned.change);
+    heirs
+        .filter(|change| matches!(&change.action, Action::Relink { from, .. } if from == gone))
+        .map(|change| &change.entry_id)
+        .next()
 }
 
 /// What would become of the entry: changed, stopped, held.
 fn ends(prepared: &Prepared, entry_id: &EntryId, lists: Lists) -> Vec<String> {
     let plan = &prepared.plan;
     let mut lines = Vec::new();
-    match change_of(prepared, entry_id) {
-        Some(change) => {
-            lines.push("  change:".to_owned());
-            lines.extend(change::lines(&change, &plan.names, lists).into_iter().map(|line| format!("    {line}")));
-        }
-        None => lines.push("  change:  nothing would be sent".to_owned()),
+    let changes = changes_of(prepared, entry_id);
+    match heir(plan, entry_id) {
+        Some(heir) => lines.push(format!("  change:  its link goes to entry {heir}, a group of its name")),
+        None if changes.is_empty() => lines.push("  change:  nothing would be sent".to_owned()),
+        None => lines.push("  change:".to_owned()),
     }
+    let all = changes.iter().flat_map(|change| change::lines(change, &plan.names, lists));
+    lines.extend(all.map(|line| format!("    {line}")));
     for stopped in plan.verdict.stopped.iter().filter(|change| change.entry_id == *entry_id) {
         lines.push("  stopped by the guard:".to_owned());
         lines.extend(change::lines(stopped, &plan.names, lists).into_iter().map(|line| format!("    {line}")));
@@ -202,4 +212,37 @@ fn gone_lines(live: &Live, prepared: &Prepared, entry_id: &EntryId, lists: Lists
     ];
     lines.extend(ends(prepared, entry_id, lists));
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::*;
+    use crate::model::ResourceId;
+    use crate::plan::{ClaimAfter, Counts, Planned, Reason, Stage, Tally, Verdict};
+
+    #[test]
+    fn whoever_gets_the_link_of_an_entry_that_is_gone_is_named() {
+        let (new, old) = (EntryId::new("new"), EntryId::new("old"));
+        let change = Change {
+            entry_id: new.clone(),
+            resource_type: ResourceType::Group,
+            name: "Sales".to_owned(),
+            action: Action::Relink { resource_id: ResourceId::new("42"), from: old.clone(), edits: vec![] },
+            reason: Reason::Recreated(old.clone()),
+            claim: ClaimAfter::Held,
+            tally: Tally::default(),
+        };
+        let plan = Plan {
+            changes: vec![Planned { stage: Stage::Groups, after: vec![], change }],
+            held: vec![],
+            verdict: Verdict::default(),
+            removed_users: BTreeSet::new(),
+            counts: Counts::default(),
+            names: BTreeMap::new(),
+            notes: vec![],
+        };
+        assert_eq!((heir(&plan, &old), heir(&plan, &new)), (Some(&new), None));
+    }
 }

@@ -7,7 +7,9 @@ use crate::config::reader::{Reader, Secrets};
 use crate::config::{Channel, KEYS, Mode, Settings};
 use crate::ldap::Bind;
 use crate::model::{Selection, Vendor};
-use crate::plan::{Existing, GroupRemoval, GroupRules, GroupScope, Limit, MappingChoice, Nesting, UserRemoval};
+use crate::plan::{
+    Existing, GroupRemoval, GroupRules, GroupScope, Limit, MappingChoice, Members, Nesting, Recreated, SameName, UserRemoval,
+};
 use crate::scim::Auth;
 use crate::secret::Secret;
 
@@ -66,12 +68,12 @@ channels:
     time_zone: Europe/Berlin
     workers: 7
     users: { base_dn: [dc=x, dc=y], filter: ["(a=1)", "(b=2)"], group_dn: [cn=g], nested: true }
-    groups: { base_dn: dc=z, filter: "(c=3)", group_dn: cn=h, nested: true, include_self: true, name: dn, nesting: keep }
+    groups: { base_dn: dc=z, filter: "(c=3)", group_dn: cn=h, nested: true, include_self: true, name: dn, nesting: keep, members: exact, same_name: merge, recreated: hold }
     mapping:
       users: { preset: active_directory, rules: { userName: mail, title: title } }
     provision_disabled: false
     existing: link_only
-    removal: { users: delete, groups: { action: keep } }
+    removal: { users: { action: deactivate_then_delete, after: 30d }, groups: { action: delete, delete_adopted: true } }
     guard:
       window: 1d
       users: { percent: 1.5, at_least: 1, at_most: 2 }
@@ -182,15 +184,18 @@ fn channels_are_read_with_all_their_keys() {
             include_self: true,
             name: crate::model::AttributeName::new("dn"),
             nesting: Nesting::Keep,
-            members: Default::default(),
-            same_name: Default::default(),
-            recreated: Default::default(),
+            members: Members::Exact,
+            same_name: SameName::Merge,
+            recreated: Recreated::Hold,
         })
     );
     assert!(matches!(rules.mapping, MappingChoice::Fixed(_)));
     assert!(!rules.provision_disabled);
-    assert_eq!((rules.existing, rules.user_removal), (Existing::LinkOnly, UserRemoval::Delete));
-    assert_eq!(rules.group_removal, GroupRemoval::Keep);
+    assert_eq!(
+        (rules.existing, rules.user_removal),
+        (Existing::LinkOnly, UserRemoval::DeactivateThenDelete(Duration::from_secs(30 * 24 * 3600)))
+    );
+    assert_eq!((rules.group_removal, rules.delete_adopted_groups), (GroupRemoval::Delete, true));
     let guard = rules.guard;
     let limit = |percent, at_least, at_most| Limit { percent, at_least, at_most: Some(at_most) };
     assert_eq!(guard.window, Duration::from_secs(24 * 3600));
@@ -214,13 +219,83 @@ fn what_is_left_out_has_its_default() {
     assert_eq!((groups.name.as_str(), groups.nesting, groups.include_self), ("cn", Nesting::Flatten, false));
     assert!(matches!(rules.mapping, MappingChoice::ByVendor { .. }) && rules.provision_disabled);
     assert_eq!((rules.existing, rules.user_removal), (Existing::Overwrite, UserRemoval::Deactivate));
-    assert_eq!(rules.group_removal, GroupRemoval::Delete);
+    assert_eq!((rules.group_removal, rules.delete_adopted_groups), (GroupRemoval::Delete, false));
+    assert_eq!((groups.members, groups.same_name, groups.recreated), (Members::Managed, SameName::Hold, Recreated::Relink));
     assert_eq!(rules.guard.users, Limit { percent: 2.0, at_least: 5, at_most: Some(100) });
     assert_eq!(rules.guard.groups, Limit { percent: 2.0, at_least: 2, at_most: Some(10) });
     assert_eq!(rules.guard.memberships, Limit { percent: 5.0, at_least: 20, at_most: Some(1000) });
     assert_eq!(rules.guard.per_group, Limit { percent: 50.0, at_least: 10, at_most: None });
     assert_eq!(rules.guard.identity, Limit { percent: 2.0, at_least: 5, at_most: None });
     assert_eq!(rules.guard.window, Duration::from_secs(24 * 3600));
+}
+
+#[test]
+fn removal_is_a_word_or_a_map_and_left_out_as_the_target_has_it() {
+    let directory = directory();
+    let day = Duration::from_secs(24 * 3600);
+    for (written, users, groups) in [
+        ("", UserRemoval::Deactivate, GroupRemoval::Delete),
+        ("    removal: { users: keep, groups: empty }\n", UserRemoval::Keep, GroupRemoval::Empty),
+        ("    removal: { users: { action: delete } }\n", UserRemoval::Delete, GroupRemoval::Delete),
+        (
+            "    removal: { users: { action: deactivate_then_delete, after: 1d }, groups: keep }\n",
+            UserRemoval::DeactivateThenDelete(day),
+            GroupRemoval::Keep,
+        ),
+    ] {
+        let file = spoilt(&[("    guard:", &format!("{written}    guard:"))]);
+        let settings = parsed(directory.path(), &file).unwrap_or_else(|problems| panic!("{problems}"));
+        let rules = &settings.channels[0].rules;
+        assert_eq!((rules.user_removal, rules.group_removal), (users, groups), "{written}");
+    }
+    let reader = Reader::new(directory.path(), Secrets::Needed);
+    let root = crate::config::tree::grow("{}").unwrap();
+    let mut dialect = crate::scim::Dialect::default();
+    dialect.user_removal = UserRemoval::Keep;
+    dialect.group_removal = GroupRemoval::Empty;
+    let removal = crate::config::removal::removal(&reader.root(&root).unwrap(), Some(&dialect));
+    assert_eq!((removal.users, removal.groups), (UserRemoval::Keep, GroupRemoval::Empty));
+}
+
+#[test]
+fn users_whose_deletion_destroys_are_deleted_only_where_the_target_s_section_says_so() {
+    let directory = directory();
+    for (written, user_delete, refused) in [
+        ("removal: { users: delete }", false, true),
+        ("removal: { users: { action: deactivate_then_delete, after: 1d } }", false, true),
+        ("removal: { users: delete }", true, false),
+        ("removal: { users: deactivate }", false, false),
+    ] {
+        let reader = Reader::new(directory.path(), Secrets::Needed);
+        let root = crate::config::tree::grow(written).unwrap();
+        let mut dialect = crate::scim::Dialect::default();
+        dialect.user_delete = user_delete;
+        let _ = crate::config::removal::removal(&reader.root(&root).unwrap(), Some(&dialect));
+        assert_eq!(reader.outcome(written, "c.yaml").is_err(), refused, "{written} {user_delete}");
+    }
+}
+
+#[test]
+fn what_a_channel_leaves_out_about_groups_is_the_target_s_and_where_there_are_none_they_are_refused() {
+    let directory = directory();
+    let written = "c: { source: s, target: t, schedule: '@daily', users: { base_dn: dc=x }, groups: { base_dn: dc=x } }";
+    let told = |change: fn(&mut crate::scim::Dialect)| {
+        let mut dialect = crate::scim::Dialect::default();
+        change(&mut dialect);
+        let reader = Reader::new(directory.path(), Secrets::Needed);
+        let root = crate::config::tree::grow(written).unwrap();
+        let section = reader.root(&root).unwrap();
+        let (name, field) = section.named().remove(0);
+        let abilities = [("t", &dialect)].into();
+        let around = crate::config::channel::Surroundings { sources: vec!["s"], targets: vec!["t"], abilities };
+        let channel = crate::config::channel::channel(name, field, &around);
+        let nesting = channel.and_then(|channel| Some(channel.rules.groups?.nesting));
+        (nesting, reader.outcome(written, "c.yaml").err().map(|problems| problems.0[0].headline()))
+    };
+    assert_eq!(told(|_| ()), (Some(Nesting::Flatten), None));
+    assert_eq!(told(|dialect| dialect.nesting = Nesting::Keep), (Some(Nesting::Keep), None));
+    let (_, refused) = told(|dialect| dialect.groups = false);
+    assert!(refused.is_some_and(|problem| problem.contains("c.groups: this target has no groups")));
 }
 
 #[test]
@@ -361,6 +436,11 @@ fn what_works_and_is_still_worth_a_look_is_warned_of() {
             vec![
                 "c.yaml:20:7: channels.chicago.guard.per_group: 100 percent and no at_most: this guard never trips [set at_most, or a lower percent]",
             ],
+        ),
+        (
+            vec![("    guard:", "    removal: { groups: { action: empty, delete_adopted: true } }\n    guard:")],
+            String::new(),
+            vec!["c.yaml:19:41: channels.chicago.removal.groups.delete_adopted: has no effect without action: delete"],
         ),
         (
             vec![("window: 24h", "users: { at_least: 200 }")],

@@ -280,7 +280,42 @@ fn words_that_are_not_known_are_refused() {
         (
             "    guard:",
             "    removal: { users: disable }\n    guard:",
-            "c.yaml:19:23: channels.chicago.removal.users: must be one of deactivate, delete, keep…",
+            "c.yaml:19:23: channels.chicago.removal.users: must be one of deactivate, deactivate_then_delete, delete, keep…",
+        ),
+        (
+            "    guard:",
+            "    removal: { users: deactivate_then_delete }\n    guard:",
+            "c.yaml:19:23: channels.chicago.removal.users: after is missing: how long until they are deleted [users: { action: deactivate_then_delete, after: 30d }]",
+        ),
+        (
+            "    guard:",
+            "    removal: { users: { action: deactivate_then_delete, after: 5h } }\n    guard:",
+            "c.yaml:19:64: channels.chicago.removal.users.after: must be from 24h to 87600h",
+        ),
+        (
+            "    guard:",
+            "    removal: { users: { action: delete, after: 5d } }\n    guard:",
+            "c.yaml:19:48: channels.chicago.removal.users.after: goes with action: deactivate_then_delete alone",
+        ),
+        (
+            "    guard:",
+            "    removal: { users: { action: keep, delete_adopted: true } }\n    guard:",
+            "c.yaml:19:39: channels.chicago.removal.users.delete_adopted: unknown key…",
+        ),
+        (
+            "    groups:\n",
+            "    groups:\n      members: exactly\n",
+            "c.yaml:18:16: channels.chicago.groups.members: must be one of managed, add_only, exact [did you mean exact?]",
+        ),
+        (
+            "    groups:\n",
+            "    groups:\n      same_name: join\n",
+            "c.yaml:18:18: channels.chicago.groups.same_name: must be one of hold, merge",
+        ),
+        (
+            "    groups:\n",
+            "    groups:\n      recreated: delete\n",
+            "c.yaml:18:18: channels.chicago.groups.recreated: must be one of relink, hold…",
         ),
         (
             "    guard:",

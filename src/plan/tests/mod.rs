@@ -1,7 +1,12 @@
 //! Tables: a directory, what is remembered, and the plan expected, as text.
 
+mod exchanging;
 mod guarding;
+mod handing_on;
 mod membership;
 mod people;
+mod removing;
 mod sharing;
-mod world;
+mod strangers;
+mod targets;
+pub mod world;

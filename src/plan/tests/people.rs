@@ -2,7 +2,7 @@
 
 use super::world::*;
 use crate::model::{AttributePath, Status, Value};
-use crate::plan::{Existing, GroupScope, UserRemoval};
+use crate::plan::{Existing, GroupScope};
 
 #[test]
 fn a_user_in_scope_is_created_and_then_left_alone() {
@@ -65,31 +65,6 @@ fn absence_means_gone_only_in_a_full_reading() {
     let world = || World::new(&[linked_user("ada"), linked_user("bob")], vec![user("bob")]);
     world().expect(&["Revoke ~ ada active=false"]);
     world().partial().expect(&[]);
-}
-
-#[test]
-fn each_removal_policy_does_what_it_says() {
-    let world = |removal| {
-        let mut world = World::new(&[linked_user("ada"), linked_user("bob")], vec![user("bob")]);
-        world.rules.user_removal = removal;
-        world
-    };
-    world(UserRemoval::Deactivate).expect(&["Revoke ~ ada active=false"]);
-    world(UserRemoval::Delete).expect(&["DeleteUsers - ada"]);
-    world(UserRemoval::Keep).expect(&["Claims forget ada"]);
-}
-
-#[test]
-fn a_leaver_who_is_off_already_is_only_released_and_later_left_alone() {
-    World::new(&[inactive(linked_user("ada")), linked_user("bob")], vec![user("bob")]).expect(&["Claims release ada"]);
-    let (link, _) = inactive(linked_user("ada"));
-    World::new(&[(link, &[]), linked_user("bob")], vec![user("bob")]).expect(&[]);
-}
-
-#[test]
-fn a_leaver_who_returns_is_switched_on_again() {
-    let (link, _) = inactive(linked_user("ada"));
-    World::new(&[(link, &[])], vec![user("ada")]).expect(&["Users ~ ada active=true"]);
 }
 
 #[test]

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use crate::mapping::{self, Preset};
 use crate::model::{
-    AttributeName, AttributePath, AttributeValue, Capabilities, ChannelName, Coverage, Dn, Entry, EntryId, Link, LinkedCounts,
-    Origin, Resource, ResourceId, ResourceType, Selection, Snapshot, Status, Uncertain, Value, Vendor,
+    AttributeName, AttributePath, AttributeValue, Capabilities, ChannelName, Coverage, Dn, Entry, EntryId, Leaver, Link,
+    LinkedCounts, Origin, Resource, ResourceId, ResourceType, Selection, Snapshot, Status, Uncertain, Value, Vendor,
 };
 use crate::plan::{
-    Action, Change, Edit, Existing, Found, GroupRemoval, GroupRules, GroupScope, GuardSettings, Judge, Known, Limit,
-    MappingChoice, Members, Nesting, Plan, Recreated, Rules, SameName, Situation, UserRemoval, UserRules, plan,
+    Action, Change, Desired, Edit, Existing, Found, GroupRemoval, GroupRules, GroupScope, GuardSettings, Judge, Known, Limit,
+    MappingChoice, Members, Nesting, Plan, Recreated, Rules, SameName, Situation, UserRemoval, UserRules, drift, plan,
 };
 
 pub const MANAGER: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager";
@@ -90,6 +90,27 @@ pub fn linked_group(name: &str, members: &[&str]) -> (Link, &'static [&'static s
     (link(&format!("g-{name}"), &format!("G{name}"), ResourceType::Group, attributes, members), &["here"])
 }
 
+/// The same link of a resource that was there before us.
+pub fn adopted(mut linked: (Link, &'static [&'static str])) -> (Link, &'static [&'static str]) {
+    linked.0.origin = Origin::Adopted;
+    linked
+}
+
+/// The same link without claims.
+pub fn unclaimed((link, _): (Link, &'static [&'static str])) -> (Link, &'static [&'static str]) {
+    (link, &[])
+}
+
+/// What is at the target under a link's resource id; members by resource id.
+pub fn there(linked: &(Link, &'static [&'static str]), members: &[&str]) -> Found {
+    Found {
+        resource_id: linked.0.resource_id.clone(),
+        resource_type: linked.0.acknowledged.resource_type,
+        attributes: linked.0.acknowledged.attributes.clone(),
+        members: Some(members.iter().map(|id| ResourceId::new(id)).collect()),
+    }
+}
+
 fn link(
     entry: &str,
     resource: &str,
@@ -113,6 +134,7 @@ pub struct World {
     pub entries: Vec<Entry>,
     pub coverage: Coverage,
     pub situations: BTreeMap<EntryId, Situation>,
+    pub comparison: Option<drift::Comparison>,
 }
 
 impl World {
@@ -141,7 +163,7 @@ impl World {
                     nesting: Nesting::Flatten,
                     members: Members::Managed,
                     same_name: SameName::Hold,
-                    recreated: Recreated::Hold,
+                    recreated: Recreated::Relink,
                 }),
                 mapping: MappingChoice::Fixed(Box::new(mapping)),
                 provision_disabled: true,
@@ -163,6 +185,7 @@ impl World {
             entries,
             coverage: Coverage::Full,
             situations: BTreeMap::new(),
+            comparison: None,
         }
     }
 
@@ -187,12 +210,24 @@ impl World {
         self
     }
 
+    /// An entry whose last claim was this channel's, and ended so many days ago.
+    pub fn left(mut self, entry: &str, channel: &str, days: u64) -> Self {
+        let ago = Duration::from_secs(days * 86_400);
+        self.snapshot.leavers.insert(id(entry), Leaver { channel: ChannelName::new(channel), ago });
+        self
+    }
+
+    pub fn groups(&mut self) -> &mut GroupRules {
+        self.rules.groups.as_mut().unwrap()
+    }
+
     pub fn linked_then(mut self, users: u64, groups: u64, memberships: u64) -> Self {
         self.snapshot.tally.linked_then = Some(LinkedCounts { users, groups, memberships });
         self
     }
 
-    pub fn plan(&self) -> Plan {
+    /// What the directory says.
+    pub fn desired(&self) -> Desired {
         let mut entries = self.entries.clone();
         entries.sort_by_key(|entry| entry.resource_type != ResourceType::Group);
         let mut judge =
@@ -200,9 +235,24 @@ impl World {
         for entry in &entries {
             judge.take(entry);
         }
-        let desired = judge.finish(self.coverage.clone());
-        let drifted = BTreeSet::new();
-        plan(&Known::new(&self.rules, &self.snapshot, &desired, &self.situations, &drifted))
+        let mut desired = judge.finish(self.coverage.clone());
+        desired.merge_namesakes(&self.rules, &self.snapshot);
+        desired
+    }
+
+    pub fn plan(&self) -> Plan {
+        let desired = self.desired();
+        let known =
+            Known::new(&self.rules, &self.capabilities, &self.snapshot, &desired, &self.situations, self.comparison.as_ref());
+        plan(&known)
+    }
+
+    /// What a comparison with these resources finds is taken in, as a resync does.
+    pub fn compared(mut self, found: &[Found]) -> Self {
+        let comparison = drift::compare(&self.rules, &self.snapshot, &self.desired(), found);
+        drift::correct(&mut self.snapshot, &comparison);
+        self.comparison = Some(comparison);
+        self
     }
 
     /// Checks the plan's lines: changes in order, then `!` held, then `#` stopped by the guard.
