@@ -6,7 +6,8 @@ use crate::model::{AttributePath, EntryId, Link, Origin, Resource, ResourceId, U
 use crate::plan::{Action, Change, Edit, Existing, Found, Situation, Stage, diff, entry_of, linked_as_it_is, managed, situation};
 
 use super::apply::Applying;
-use super::{CycleError, Disposition, Outcome, Recorded, Source, Store, Target, TargetError, matching, recover};
+use super::refusal::Refusal;
+use super::{CycleError, Disposition, IntentId, Outcome, Recorded, Source, Store, Target, TargetError, matching, recover};
 
 impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
     /// A new resource. What refers to entries that are not linked yet follows later; so do members.
@@ -22,19 +23,19 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
             !open
         });
         let request = Change { action: Action::Create(sent.clone()), ..change.clone() };
-        let (intent, answer) = self.send(request, change, &references).await?;
+        let (intent, answer) = self.send(request.clone(), change, &references).await?;
         let resource_id = match answer {
             Ok(Outcome::Exists(id)) if self.is_anothers(change, &id) => {
                 let why = "the target answered its create with the id of a resource that is linked to another entry";
-                return self.refuse(change, intent, why.into()).await;
+                return self.refuse(change, intent, Refusal::passing(why)).await;
             }
             Ok(Outcome::Exists(id)) => id,
             Ok(Outcome::Gone) => {
-                return self.refuse(change, intent, "the target answered a create as if it were a delete".into()).await;
+                let why = "the target answered a create as if it were a delete";
+                return self.refuse(change, intent, Refusal::passing(why)).await;
             }
             Err(TargetError::Conflict(detail)) => {
-                self.record(change, Some(intent), Recorded::Refused(detail.clone()), None).await?;
-                return self.already_there(change, wanted, &detail).await;
+                return self.already_there(change, wanted, intent, &request.action, &detail).await;
             }
             Err(TargetError::AnswerLost(why)) => match self.arrived(change, &sent).await? {
                 Some(id) => id,
@@ -48,7 +49,7 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
                 return self.create_without_references(change, wanted, &error).await;
             }
             Err(error @ (TargetError::Rejected { .. } | TargetError::NotFound)) => {
-                return self.refuse(change, intent, error.to_string()).await;
+                return self.refuse(change, intent, Refusal::judged(&request.action, &error)).await;
             }
             Err(error) => return self.give_up(change, intent, error).await,
         };
@@ -96,7 +97,10 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
 
     /// Looks for what a create without an answer made.
     async fn arrived(&self, change: &Change, sent: &Resource) -> Result<Option<ResourceId>, CycleError> {
-        let found = match matching::look_up(self.channel, sent).await {
+        let Some(place) = self.place().await else { return Ok(None) };
+        let found = matching::look_up(self.channel, sent).await;
+        drop(place);
+        let found = match found {
             Ok(found) => found,
             Err(error) if error.disposition() == Disposition::System => return Err(error.into()),
             Err(_) => return Ok(None),
@@ -113,25 +117,49 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
 
     /// The target says that the resource exists: it is adopted as the rules allow. A switch-off is left to the next
     /// cycle, where the guard counts it.
-    async fn already_there(&self, change: &Change, wanted: &Resource, detail: &str) -> Result<(), CycleError> {
-        let found = match matching::look_up(self.channel, wanted).await {
-            Ok(found) => found,
-            Err(error) if error.disposition() == Disposition::System => return Err(error.into()),
+    async fn already_there(
+        &self,
+        change: &Change,
+        wanted: &Resource,
+        intent: IntentId,
+        said: &Action,
+        detail: &str,
+    ) -> Result<(), CycleError> {
+        let passing = || Refusal::passing(detail).recorded();
+        let Some(place) = self.place().await else {
+            self.record(change, Some(intent), passing(), None).await?;
+            return Err(CycleError::Stopped);
+        };
+        let found = matching::look_up(self.channel, wanted).await;
+        drop(place);
+        let found = match found {
+            Ok(Some(found)) => found,
+            Ok(None) => {
+                let why = format!(
+                    "the target says that it already exists ({detail}), but does not find it: it may be managed by hand, \
+                     deactivated or deleted there; remove or rename it at the target"
+                );
+                return self.refuse(change, intent, Refusal::of_words(said, why)).await;
+            }
             Err(error) => {
+                self.record(change, Some(intent), passing(), None).await?;
+                if error.disposition() == Disposition::System {
+                    return Err(error.into());
+                }
                 self.hold(change, error.to_string());
                 return Ok(());
             }
         };
-        let Some((path, candidates)) = found else {
-            self.hold(
-                change,
-                format!(
-                    "the target says that it already exists ({detail}), but does not find it: it may be managed by hand, \
-                     deactivated or deleted there; remove or rename it at the target"
-                ),
-            );
-            return Ok(());
-        };
+        self.record(change, Some(intent), passing(), None).await?;
+        self.adopt_existing(change, wanted, found).await
+    }
+
+    async fn adopt_existing(
+        &self,
+        change: &Change,
+        wanted: &Resource,
+        (path, candidates): (AttributePath, Vec<Found>),
+    ) -> Result<(), CycleError> {
         let situation = {
             let state = self.lock();
             situation(

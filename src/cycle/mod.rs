@@ -8,6 +8,7 @@ mod matching;
 mod ports;
 mod prepare;
 mod recover;
+mod refusal;
 mod run;
 mod send;
 mod stage;

@@ -82,6 +82,12 @@ pub trait Target: Send + Sync {
     /// Takes what earlier cycles found out about the target.
     fn recall(&self, knowledge: &Knowledge);
 
+    /// Drops what answers of the target taught, so that it is found out anew. What it announces stays.
+    fn forget(&self);
+
+    /// True if look-ups of a type are answered by filters, as far as is known; false where each lists everything.
+    fn filters(&self, resource_type: ResourceType) -> bool;
+
     /// What is known about the target beyond its configuration: what was recalled, and what was found out since.
     fn learnt(&self) -> Knowledge;
 
@@ -239,6 +245,14 @@ pub enum Recorded {
     Gone,
     /// The target refused; nothing changed there. Takes back what the guard counted.
     Refused(String),
+    /// The same for what the request says, which it would refuse again: it is remembered, and how often, until the entry's
+    /// resource acknowledges something.
+    Declined {
+        /// The target's words.
+        why: String,
+        /// A digest of what the request says.
+        digest: String,
+    },
     /// Nothing but the claim changes.
     Unchanged,
 }

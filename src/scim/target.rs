@@ -21,6 +21,7 @@ use crate::plan::{Action, Change, Edit, answers};
 /// are the target's, not the channel's.
 pub struct Provider {
     dialect: RwLock<Arc<Dialect>>,
+    untaught: Arc<Dialect>,
     facts: Mutex<Knowledge>,
     pub(super) transport: Transport,
     turns: Turns,
@@ -31,9 +32,12 @@ pub struct Provider {
 impl Provider {
     /// Prepares to speak with a target. Reads the CA file; nothing is sent.
     pub fn new(settings: Settings) -> Result<Self, TargetError> {
+        let transport = Transport::new(&settings)?;
+        let untaught = Arc::new(settings.dialect);
         Ok(Self {
-            transport: Transport::new(&settings)?,
-            dialect: RwLock::new(Arc::new(settings.dialect)),
+            transport,
+            dialect: RwLock::new(Arc::clone(&untaught)),
+            untaught,
             facts: Mutex::default(),
             turns: Turns::default(),
             collections: [AtomicBool::new(false), AtomicBool::new(false)],
@@ -224,6 +228,24 @@ impl Target for Provider {
         for (knob, fact) in knowledge {
             self.learn(knob, &fact.value, fact.witness);
         }
+    }
+
+    fn forget(&self) {
+        let mut announced = std::mem::take(&mut *self.facts.lock().unwrap_or_else(PoisonError::into_inner));
+        announced.retain(|_, fact| fact.witness == Witness::Announced);
+        *self.dialect.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&self.untaught);
+        self.unfilterable.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.recall(&announced);
+    }
+
+    fn filters(&self, resource_type: ResourceType) -> bool {
+        let dialect = self.dialect();
+        let keys = match resource_type {
+            ResourceType::User => &dialect.capabilities.match_keys.users,
+            ResourceType::Group => &dialect.capabilities.match_keys.groups,
+        };
+        let unfilterable = self.unfilterable.lock().unwrap_or_else(PoisonError::into_inner);
+        dialect.knobs.filter != FilterUse::Scan && !keys.iter().any(|key| unfilterable.contains(&(resource_type, key.clone())))
     }
 
     fn learnt(&self) -> Knowledge {
