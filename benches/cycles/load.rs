@@ -14,6 +14,37 @@ use super::{company, sink};
 /// First argument by which the bench becomes the load generator.
 pub const AS_LOAD_GENERATOR: &str = "__load";
 
+/// First argument by which the bench becomes one that lists all users, page by page.
+pub const AS_LISTER: &str = "__list";
+
+/// Lists all users in pages of a hundred, as a child, and measures it.
+pub fn measure_list(base_url: &str, output: &Path) -> Measured {
+    let this = std::env::current_exe().unwrap();
+    let measured = measure(Command::new(this).args([AS_LISTER, base_url]), output);
+    assert!(measured.succeeded, "the lister failed: {}", std::fs::read_to_string(output).unwrap_or_default());
+    measured
+}
+
+/// The lister: base URL.
+pub fn list(arguments: &[String]) {
+    let [base_url] = arguments else { panic!("base URL") };
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    tokio::runtime::Runtime::new().unwrap().block_on(async move {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let mut start = 1;
+        loop {
+            let url = format!("{base_url}/Users?startIndex={start}&count=100");
+            let answer = client.get(url).bearer_auth(sink::TOKEN).send().await.unwrap().bytes().await.unwrap();
+            let page: serde_json::Value = serde_json::from_slice(&answer).unwrap();
+            let received = page["Resources"].as_array().unwrap().len() as u64;
+            start += received;
+            if received == 0 || start > page["totalResults"].as_u64().unwrap() {
+                return;
+            }
+        }
+    });
+}
+
 /// Runs the load generator as a child and measures it.
 pub fn measure_child(base_url: &str, requests: u64, workers: usize, output: &Path) -> Measured {
     let this = std::env::current_exe().unwrap();

@@ -240,12 +240,13 @@ impl Target for Provider {
 
     fn filters(&self, resource_type: ResourceType) -> bool {
         let dialect = self.dialect();
-        let keys = match resource_type {
-            ResourceType::User => &dialect.capabilities.match_keys.users,
-            ResourceType::Group => &dialect.capabilities.match_keys.groups,
+        let (keys, known) = match resource_type {
+            ResourceType::User => (&dialect.capabilities.match_keys.users, &dialect.knobs.unfilterable_users),
+            ResourceType::Group => (&dialect.capabilities.match_keys.groups, &dialect.knobs.unfilterable_groups),
         };
         let unfilterable = self.unfilterable.lock().unwrap_or_else(PoisonError::into_inner);
-        dialect.knobs.filter != FilterUse::Scan && !keys.iter().any(|key| unfilterable.contains(&(resource_type, key.clone())))
+        let works = |key: &AttributePath| !known.contains(key) && !unfilterable.contains(&(resource_type, key.clone()));
+        dialect.knobs.filter != FilterUse::Scan && keys.iter().all(works)
     }
 
     fn learnt(&self) -> Knowledge {

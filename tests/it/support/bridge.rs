@@ -54,6 +54,11 @@ impl Bridge {
         self
     }
 
+    /// Sets a knob of the target's dialect, as a configuration would.
+    pub fn knob(&mut self, name: &str, value: &str) {
+        assert_eq!(self.settings.dialect.set(name, value, scim::SaidBy::Configuration), Ok(true));
+    }
+
     /// Lets time pass for the store.
     pub fn pass(&self, duration: Duration) {
         self.now.fetch_add(i64::try_from(duration.as_secs()).unwrap(), Ordering::SeqCst);
