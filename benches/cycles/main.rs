@@ -129,7 +129,7 @@ fn bench(options: &Options) -> ExitCode {
     let search = slapd.search();
     sink.forget_traffic();
     let requests = initial.1.requests().max(1);
-    let plain = load::measure_child(&sink.base_url(), requests, options.workers, &directory.path().join("load"));
+    let plain = load::measure_child(&sink.base_url(), requests, options.workers, Duration::ZERO, &directory.path().join("load"));
     let plain = (plain, sink.traffic());
 
     let mut rows = rows(&initial, &unchanged, &changed, &search, &plain);

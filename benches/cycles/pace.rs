@@ -32,7 +32,7 @@ pub fn slow(program: &Program<'_>, users: usize, directory: &Path, faults: &mut 
         faults.push(format!("{name}: it holds {} users and should hold {users}", sink.users()));
     }
     sink.forget_traffic();
-    load::measure_child(&sink.base_url(), users as u64, WORKERS, &directory.join("slow-load"));
+    load::measure_child(&sink.base_url(), users as u64, WORKERS, Duration::ZERO, &directory.join("slow-load"));
     let plain = per_second(&sink.times());
     #[allow(clippy::cast_precision_loss)]
     let possible = WORKERS as f64 / LATENCY.as_secs_f64();
@@ -64,16 +64,25 @@ pub fn tokens(program: &Program<'_>, users: usize, faults: &mut Vec<String>) {
     let settings = Channel { per_second: TOKENS, burst: None, workers: 4, groups: false, filter: Some(filter) };
     let channel = program.channel("tokens", &sink, &settings);
     let name = "a target with tokens";
-    channel.sync(name, faults);
+    // The yardstick runs at the same time: it does next to nothing.
+    let beside = Sink::start(Manners::default());
+    std::thread::scope(|threads| {
+        let pause = Duration::from_secs(1) / TOKENS;
+        threads.spawn(|| load::measure_child(&beside.base_url(), expected as u64, 1, pause, &program.directory.join("ticks")));
+        channel.sync(name, faults);
+    });
     let times = sink.times();
     #[allow(clippy::cast_precision_loss)]
-    let taken = times.within(window) as f64 / (window.as_secs_f64() * f64::from(TOKENS));
+    let share = |times: &Times| times.within(window) as f64 / (window.as_secs_f64() * f64::from(TOKENS));
+    let (taken, plain) = (share(&times), share(&beside.times()));
     println!(
-        "{name}, {TOKENS} a second and as many at most, over {:.0} s: {} requests, {:.1} % of them, {} answers of 429",
+        "{name}, {TOKENS} a second and as many at most, over {:.0} s: {} requests, {:.1} % of them, {} answers of 429; \
+         a plain clock: {:.1} %",
         window.as_secs_f64(),
         times.within(window),
         100.0 * taken,
         times.refused,
+        100.0 * plain,
     );
     if sink.users() != expected {
         faults.push(format!("{name}: it holds {} users and should hold {expected}", sink.users()));
@@ -81,7 +90,8 @@ pub fn tokens(program: &Program<'_>, users: usize, faults: &mut Vec<String>) {
     if times.refused > 0 {
         faults.push(format!("{name}: {} answers of 429, allowed are none", times.refused));
     }
-    if taken < TAKEN {
+    // Where not even a plain clock comes so far, the machine is busy and nothing is shown.
+    if taken < TAKEN && plain >= TAKEN {
         faults.push(format!("{name}: {:.1} % of the tokens were used, wanted are {:.0} %", 100.0 * taken, 100.0 * TAKEN));
     }
 }

@@ -1,6 +1,7 @@
 //! New resources: what each answer to a create means, and what is done where the target has one already.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use crate::model::{AttributePath, EntryId, Link, Origin, Resource, ResourceId, Uncertain, Value};
 use crate::plan::{Action, Change, Edit, Existing, Found, Situation, Stage, diff, entry_of, linked_as_it_is, managed, situation};
@@ -95,13 +96,29 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
         state.holders.get(&(change.resource_type, id.clone())).is_some_and(|entry| *entry != change.entry_id)
     }
 
+    /// What the target holds of a resource; once more if it is nothing, because what is new may not show yet. None of it
+    /// once the cycle is over.
+    async fn look_up(&self, resource: &Resource) -> Result<Option<Option<matching::Matched>>, TargetError> {
+        let settle = self.channel.target.settle();
+        for wait in [Duration::ZERO, settle] {
+            tokio::select! {
+                biased;
+                () = self.over.cancelled() => return Ok(None),
+                () = tokio::time::sleep(wait) => {}
+            }
+            let Some(_place) = self.place().await else { return Ok(None) };
+            let found = matching::look_up(self.channel, resource).await?;
+            if found.is_some() || settle.is_zero() {
+                return Ok(Some(found));
+            }
+        }
+        Ok(Some(None))
+    }
+
     /// Looks for what a create without an answer made.
     async fn arrived(&self, change: &Change, sent: &Resource) -> Result<Option<ResourceId>, CycleError> {
-        let Some(place) = self.place().await else { return Ok(None) };
-        let found = matching::look_up(self.channel, sent).await;
-        drop(place);
-        let found = match found {
-            Ok(found) => found,
+        let found = match self.look_up(sent).await {
+            Ok(found) => found.flatten(),
             Err(error) if error.disposition() == Disposition::System => return Err(error.into()),
             Err(_) => return Ok(None),
         };
@@ -126,15 +143,13 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
         detail: &str,
     ) -> Result<(), CycleError> {
         let passing = || Refusal::passing(detail).recorded();
-        let Some(place) = self.place().await else {
-            self.record(change, Some(intent), passing(), None).await?;
-            return Err(CycleError::Stopped);
-        };
-        let found = matching::look_up(self.channel, wanted).await;
-        drop(place);
-        let found = match found {
-            Ok(Some(found)) => found,
+        let found = match self.look_up(wanted).await {
+            Ok(Some(Some(found))) => found,
             Ok(None) => {
+                self.record(change, Some(intent), passing(), None).await?;
+                return Err(CycleError::Stopped);
+            }
+            Ok(Some(None)) => {
                 let why = format!(
                     "the target says that it already exists ({detail}), but does not find it: it may be managed by hand, \
                      deactivated or deleted there; remove or rename it at the target"

@@ -37,8 +37,11 @@ pub async fn situations<S: Source, T: Target>(
     Ok(situations)
 }
 
-/// What was found by which path, or why the target could not be asked for this entry.
-type Answer = Result<Option<(AttributePath, Vec<Found>)>, TargetError>;
+/// What was found, and by which path.
+pub type Matched = (AttributePath, Vec<Found>);
+
+/// What was found, or why the target could not be asked for this entry.
+type Answer = Result<Option<Matched>, TargetError>;
 type Answers<'a> = Vec<(&'a EntryId, Answer)>;
 
 async fn ask<'a, S: Source, T: Target>(
@@ -99,10 +102,7 @@ pub(super) fn ends_the_cycle<A>(answer: Result<A, TargetError>) -> Result<Result
 }
 
 /// The first question that finds something.
-pub async fn look_up<S: Source, T: Target>(
-    channel: &Channel<S, T>,
-    resource: &Resource,
-) -> Result<Option<(AttributePath, Vec<Found>)>, TargetError> {
+pub async fn look_up<S: Source, T: Target>(channel: &Channel<S, T>, resource: &Resource) -> Result<Option<Matched>, TargetError> {
     for lookup in lookups(resource, &channel.target.capabilities()) {
         let found = channel.target.find(&lookup).await?;
         if !found.is_empty() {

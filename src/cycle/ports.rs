@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
@@ -90,6 +91,9 @@ pub trait Target: Send + Sync {
 
     /// What is known about the target beyond its configuration: what was recalled, and what was found out since.
     fn learnt(&self) -> Knowledge;
+
+    /// How long a new resource may take to show in look-ups. Absence is believed only of a second look so much later.
+    fn settle(&self) -> Duration;
 
     /// How many resources of a type there are; `None` if the target does not say.
     fn population(&self, resource_type: ResourceType) -> impl Future<Output = Result<Option<u64>, TargetError>> + Send;
@@ -292,7 +296,7 @@ pub trait Store: Send + Sync {
         &self,
         target: &TargetName,
         channel: &ChannelName,
-        window: std::time::Duration,
+        window: Duration,
     ) -> impl Future<Output = Result<Snapshot, StoreError>> + Send;
 
     /// Opens a cycle.

@@ -25,15 +25,16 @@ pub async fn look_up<S: Source, T: Target>(
     let (mut recovered, mut unclear) = (Vec::new(), Vec::new());
     let holders = holders(snapshot);
     let open = std::mem::take(&mut snapshot.unanswered_creates);
-    // A list, not an iterator: with the iterator's closure in it the compiler cannot tell that the cycle is Send.
-    let questions: Vec<_> = open
-        .into_iter()
-        .map(|(entry_id, sent)| async move {
-            let answer = matching::ends_the_cycle(matching::look_up(channel, &sent).await)?;
-            Ok((entry_id, sent, answer))
-        })
-        .collect();
-    let answers: Vec<_> = stream::iter(questions).buffered(channel.workers.max(1)).try_collect().await?;
+    let mut answers = ask(channel, open).await?;
+    let (settle, is_absent) = (channel.target.settle(), |(_, _, answer): &Asked| matches!(answer, Ok(None)));
+    if !settle.is_zero() && answers.iter().any(is_absent) {
+        // One wait for all: the program may have died a moment ago.
+        let (absent, mut told): (Vec<Asked>, Vec<Asked>) = answers.into_iter().partition(is_absent);
+        tokio::time::sleep(settle).await;
+        let absent: Vec<(EntryId, Resource)> = absent.into_iter().map(|(entry_id, sent, _)| (entry_id, sent)).collect();
+        told.extend(ask(channel, absent).await?);
+        answers = told;
+    }
     for (entry_id, sent, answer) in answers {
         let found = match answer {
             Ok(found) => found,
@@ -69,6 +70,24 @@ pub async fn look_up<S: Source, T: Target>(
         }
     }
     Ok((recovered, unclear))
+}
+
+/// An entry, what was sent for it, and what was found.
+type Asked = (EntryId, Resource, Result<Option<matching::Matched>, TargetError>);
+
+async fn ask<S: Source, T: Target>(
+    channel: &Channel<S, T>,
+    open: impl IntoIterator<Item = (EntryId, Resource)>,
+) -> Result<Vec<Asked>, TargetError> {
+    // A list, not an iterator: with the iterator's closure in it the compiler cannot tell that the cycle is Send.
+    let questions: Vec<_> = open
+        .into_iter()
+        .map(|(entry_id, sent)| async move {
+            let answer = matching::ends_the_cycle(matching::look_up(channel, &sent).await)?;
+            Ok((entry_id, sent, answer))
+        })
+        .collect();
+    stream::iter(questions).buffered(channel.workers.max(1)).try_collect().await
 }
 
 /// True if a resource is the one that was sent: it carries our externalId, or it carries none and holds all the

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
 
@@ -247,6 +248,10 @@ impl Target for Provider {
         let unfilterable = self.unfilterable.lock().unwrap_or_else(PoisonError::into_inner);
         let works = |key: &AttributePath| !known.contains(key) && !unfilterable.contains(&(resource_type, key.clone()));
         dialect.knobs.filter != FilterUse::Scan && keys.iter().all(works)
+    }
+
+    fn settle(&self) -> Duration {
+        self.dialect().knobs.settle
     }
 
     fn learnt(&self) -> Knowledge {

@@ -904,3 +904,58 @@ async fn a_full_look_forgets_what_answers_taught_and_keeps_what_is_announced() {
     assert_eq!(bridge.resync().await.end, CycleEnd::Done);
     assert_eq!(bridge.snapshot().await.knowledge.keys().collect::<Vec<_>>(), ["page_size"]);
 }
+
+#[tokio::test]
+async fn a_claim_ends_with_the_last_request_of_a_removal_and_not_before() {
+    use ldap2scim::model::{EntryId, ResourceId};
+    use ldap2scim::plan::{Action, Change, ClaimAfter, Edit, Planned, Stage};
+    let mut bridge = small_company().await;
+    bridge.knob("members_per_request", "1");
+    bridge.synced().await;
+    let id = bridge.provider.group("staff").unwrap()["id"].as_str().unwrap().to_owned();
+    let staff = EntryId::new("id-g-staff");
+    let part = |stage, leavers: &[&str]| {
+        let remove = leavers.iter().map(|name| EntryId::new(name)).collect();
+        let edits = vec![Edit::Members { add: Default::default(), remove }];
+        let one = planned("staff", "id-g-staff", Stage::Groups, Action::Update { resource_id: ResourceId::new(&id), edits });
+        Planned { stage, change: Change { claim: ClaimAfter::Ended, ..one.change }, after: Vec::new() }
+    };
+    // The second request of the first part is refused; the last part is done.
+    bridge.provider.fail_after("PATCH", "/Groups", 1, 1, Fault::status(400));
+    let parts = vec![part(Stage::Revoke, &["id-ada", "id-bob"]), part(Stage::Moves, &["id-eve"])];
+    assert_eq!(apply(&bridge, |plan| plan.changes = parts).await.held.len(), 1);
+    assert_eq!(bridge.members("staff").len(), 1);
+    assert!(bridge.snapshot().await.claims.contains_key(&staff), "somebody is still in it");
+    let parts = vec![part(Stage::Revoke, &["id-ada", "id-bob"]), part(Stage::Moves, &["id-eve"])];
+    assert_eq!(apply(&bridge, |plan| plan.changes = parts).await.held.len(), 0);
+    let snapshot = bridge.snapshot().await;
+    assert!(snapshot.links.contains_key(&staff) && !snapshot.claims.contains_key(&staff));
+    assert!(bridge.members("staff").is_empty());
+}
+
+#[tokio::test]
+async fn members_that_are_nobodys_are_removed_and_an_answer_lost_leaves_nothing_open() {
+    use ldap2scim::model::ResourceId;
+    use ldap2scim::plan::{Action, Edit, Stage};
+    for lost in [false, true] {
+        let bridge = small_company().await;
+        bridge.synced().await;
+        let group = bridge.provider.group("staff").unwrap()["id"].as_str().unwrap().to_owned();
+        let stranger = bridge.provider.add_user("stranger", json!({"active": true}));
+        bridge.provider.edit(&group, |group| {
+            group["members"].as_array_mut().unwrap().push(json!({ "value": stranger }));
+        });
+        if lost {
+            bridge.provider.fail_when("PATCH", "/Groups", 1000, Fault::LostAnswer);
+        }
+        let edits = vec![Edit::Foreign { remove: [ResourceId::new(&stranger)].into() }];
+        let action = Action::Update { resource_id: ResourceId::new(&group), edits };
+        let change = planned("staff", "id-g-staff", Stage::Groups, action);
+        let applied = apply(&bridge, |plan| plan.changes = vec![change]).await;
+        assert_eq!(applied.held.len(), usize::from(lost));
+        bridge.provider.heal();
+        assert_eq!(bridge.members("staff"), ["ada", "bob", "eve"], "done, whether it was answered or not");
+        assert!(bridge.snapshot().await.links.values().all(|link| link.uncertain.is_empty()));
+        bridge.assert_silent().await;
+    }
+}

@@ -35,7 +35,9 @@ pub struct Bridge {
 impl Bridge {
     pub async fn start(personality: Personality) -> Self {
         let provider = Provider::start(personality).await;
-        let settings = provider.settings();
+        let mut settings = provider.settings();
+        // What is new shows at once here.
+        settings.dialect.set("settle", "0", scim::SaidBy::Default).unwrap();
         Self {
             directory: Arc::new(Directory::default()),
             rules: rules(&settings),
