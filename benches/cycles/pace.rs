@@ -66,8 +66,8 @@ pub fn tokens(program: &Program<'_>, users: usize, faults: &mut Vec<String>) {
     let name = "a target with tokens";
     // The yardstick runs at the same time: it does next to nothing.
     let beside = Sink::start(Manners::default());
+    let pause = Duration::from_secs(1) / TOKENS;
     std::thread::scope(|threads| {
-        let pause = Duration::from_secs(1) / TOKENS;
         threads.spawn(|| load::measure_child(&beside.base_url(), expected as u64, 1, pause, &program.directory.join("ticks")));
         channel.sync(name, faults);
     });

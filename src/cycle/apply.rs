@@ -254,6 +254,10 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
         found: crate::model::Resource,
         edits: Vec<Edit>,
     ) -> Result<(), CycleError> {
+        if !self.takes(change, resource_id) {
+            self.hold(change, format!("the target's resource {resource_id} was linked to another entry meanwhile"));
+            return Ok(());
+        }
         let link = Link {
             entry_id: change.entry_id.clone(),
             resource_id: resource_id.clone(),

@@ -26,7 +26,7 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
         let request = Change { action: Action::Create(sent.clone()), ..change.clone() };
         let (intent, answer) = self.send(request.clone(), change, &references).await?;
         let resource_id = match answer {
-            Ok(Outcome::Exists(id)) if self.is_anothers(change, &id) => {
+            Ok(Outcome::Exists(id)) if !self.takes(change, &id) => {
                 let why = "the target answered its create with the id of a resource that is linked to another entry";
                 return self.refuse(change, intent, Refusal::passing(why)).await;
             }
@@ -88,6 +88,13 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
             ));
         }
         Ok(())
+    }
+
+    /// Keeps a resource for the change's entry, until it is linked; false if it is another's.
+    pub(super) fn takes(&self, change: &Change, id: &ResourceId) -> bool {
+        let mut state = self.lock();
+        let holder = state.holders.entry((change.resource_type, id.clone())).or_insert_with(|| change.entry_id.clone());
+        *holder == change.entry_id
     }
 
     /// True if a resource is linked to another entry than the change's.
