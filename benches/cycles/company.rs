@@ -10,6 +10,8 @@ pub const SUFFIX: &str = "dc=example,dc=com";
 pub const PEOPLE: &str = "ou=People,dc=example,dc=com";
 /// Base DN of groups.
 pub const GROUPS: &str = "ou=Groups,dc=example,dc=com";
+/// References to managers that cannot travel in a create, as each waits for the other: one of every ring.
+pub const LATE_REFERENCES: usize = 1;
 /// Members in one request at most, as the program's default has it.
 const CHUNK: usize = 100;
 
@@ -106,9 +108,9 @@ impl Company {
                 department = user % 40,
                 phone = user % 10_000,
             );
-            if user > 0 {
-                let _ = writeln!(ldif, "manager: {}", user_dn((user - 1) / 8));
-            }
+            // Of a tree with one ring at its root: the first two are each other's managers.
+            let manager = if user == 0 { 1 } else { (user - 1) / 8 };
+            let _ = writeln!(ldif, "manager: {}", user_dn(manager));
             ldif.push('\n');
         }
         for (number, group) in self.groups.iter().enumerate() {

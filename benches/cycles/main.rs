@@ -1,24 +1,29 @@
 //! Cycles side by side with their yardsticks: the initial load, one with nothing changed, one with 1 % changed,
-//! beside `ldapsearch` reading the same attributes and beside a plain load generator against the same sink.
-//! Fails if more requests were sent than allowed, or if the sink does not hold what it should.
+//! beside `ldapsearch` reading the same attributes and beside a plain load generator against the same sink; a full target
+//! adopted; a slow target and one that hands out tokens, beside what they can take.
+//! Fails if more requests were sent than allowed, if the sink does not hold what it should, or if what a target can take
+//! is not used.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod company;
 mod load;
 mod measure;
+mod pace;
+mod program;
 mod server;
 mod sink;
 mod table;
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Duration;
 
-use company::Company;
-use measure::{Measured, measure};
+use company::{Changes, Company};
+use measure::Measured;
+use program::{Channel, Program};
 use server::Slapd;
-use sink::{Sink, Traffic};
+use sink::{Manners, Sink, Traffic};
 use table::{Row, print_table};
 
 /// What was asked for on the command line.
@@ -68,6 +73,10 @@ fn main() -> ExitCode {
         load::run(&arguments[1..]);
         return ExitCode::SUCCESS;
     }
+    if arguments.first().is_some_and(|first| first == load::AS_LISTER) {
+        load::list(&arguments[1..]);
+        return ExitCode::SUCCESS;
+    }
     match options(&arguments) {
         Ok(options) => bench(&options),
         Err(problem) => {
@@ -84,20 +93,15 @@ fn bench(options: &Options) -> ExitCode {
     let ldif = directory.path().join("company.ldif");
     std::fs::write(&ldif, company.ldif()).unwrap();
     let slapd = Slapd::start(&directory.path().join("slapd"), company::SUFFIX, &ldif);
-    let sink = Sink::start(options.latency);
-    let config = write_config(directory.path(), &slapd, &sink, options.workers);
+    let sink = Sink::start(Manners { latency: options.latency, tokens: None });
+    let program = Program::new(&options.program, directory.path(), &slapd);
+    let channel = program.channel("all", &sink, &Channel { workers: options.workers, ..Channel::default() });
 
     let mut faults = Vec::new();
     let mut cycle = |name: &str, at_most: u64, company: &Company| {
         sink.forget_traffic();
-        let output = directory.path().join("output");
-        let measured = measure(Command::new(&options.program).arg("--config").arg(&config).arg("sync"), &output);
+        let measured = channel.sync(name, &mut faults);
         let traffic = sink.traffic();
-        if !measured.succeeded {
-            let text = std::fs::read_to_string(&output).unwrap_or_default();
-            let end: Vec<&str> = text.lines().rev().take(12).collect();
-            faults.push(format!("{name}: the program failed: {}", end.into_iter().rev().collect::<Vec<_>>().join("\n    ")));
-        }
         if traffic.requests() > at_most {
             faults.push(format!("{name}: {} requests, allowed are {at_most}", traffic.requests()));
         }
@@ -105,8 +109,7 @@ fn bench(options: &Options) -> ExitCode {
         (measured, traffic)
     };
 
-    // Managers form a tree, so every reference can travel in a create.
-    let initial_at_most = (options.users + options.groups + company.member_chunks() + 10) as u64;
+    let initial_at_most = (options.users + options.groups + company.member_chunks() + company::LATE_REFERENCES + 5) as u64;
     let initial = cycle("initial load", initial_at_most, &company);
     let unchanged = cycle("nothing changed", 0, &company);
     let changes = company.change_one_percent();
@@ -121,20 +124,30 @@ fn bench(options: &Options) -> ExitCode {
         ));
     }
 
+    let (adopted, listed) = adopt(&program, &sink, &changes, options.users, &mut faults);
+
     let search = slapd.search();
     sink.forget_traffic();
     let requests = initial.1.requests().max(1);
-    let plain = load::measure_child(&sink.base_url(), requests, options.workers, &directory.path().join("load"));
+    let plain = load::measure_child(&sink.base_url(), requests, options.workers, Duration::ZERO, &directory.path().join("load"));
     let plain = (plain, sink.traffic());
 
-    print_table(&rows(&initial, &unchanged, &changed, &search, &plain));
+    let mut rows = rows(&initial, &unchanged, &changed, &search, &plain);
+    rows.push(
+        Row::new("a full target adopted", &adopted.0, Some(&adopted.1))
+            .beside("listing it", Some(adopted.0.wall.as_secs_f64() / listed.wall.as_secs_f64())),
+    );
+    rows.push(Row::new("listing it, page by page", &listed, None));
+    print_table(&rows);
     println!(
         "\nallowed requests: {initial_at_most} initially, 0 with nothing changed, {} with 1 % changed",
         changes.requests_at_most
     );
-    for (name, (_, traffic)) in [("initial load", &initial), ("1 % changed", &changed)] {
+    for (name, (_, traffic)) in [("initial load", &initial), ("1 % changed", &changed), ("a full target adopted", &adopted)] {
         println!("{name}: {traffic}");
     }
+    pace::slow(&program, options.users, directory.path(), &mut faults);
+    pace::tokens(&program, options.users, &mut faults);
     for fault in &faults {
         println!("FAULT {fault}");
     }
@@ -155,37 +168,27 @@ fn rows(initial: &Run, unchanged: &Run, changed: &Run, search: &Measured, plain:
     ]
 }
 
-fn write_config(directory: &Path, slapd: &Slapd, sink: &Sink, workers: usize) -> PathBuf {
-    use std::os::unix::fs::PermissionsExt;
-    let secret = |name: &str, value: &str| {
-        let path = directory.join(name);
-        std::fs::write(&path, value).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
-        path
-    };
-    let password = secret("ldap-password", &slapd.bind_password);
-    let token = secret("scim-token", sink::TOKEN);
-    let state = directory.join("state");
-    std::fs::create_dir(&state).unwrap();
-    std::fs::set_permissions(&state, std::fs::Permissions::from_mode(0o700)).unwrap();
-    let text = format!(
-        "state_dir: {state}\n\
-         sources:\n  company:\n    urls: [\"{url}\"]\n    bind: {{ dn: \"{dn}\", password: {{ file: {password} }} }}\n\
-         targets:\n  sink:\n    preset: generic\n    base_url: {base_url}\n    auth: {{ bearer: {{ file: {token} }} }}\n    \
-         rate: {{ per_second: 10000, burst: 10000 }}\n\
-         channels:\n  all:\n    source: company\n    target: sink\n    schedule: \"*/5 * * * *\"\n    workers: {workers}\n    \
-         users: {{ base_dn: \"{people}\" }}\n    groups: {{ base_dn: \"{groups}\" }}\n    \
-         mapping: {{ users: {{ preset: auto, rules: {{ userName: uid }} }} }}\n",
-        state = state.display(),
-        url = slapd.url,
-        dn = slapd.bind_dn,
-        password = password.display(),
-        base_url = sink.base_url(),
-        token = token.display(),
-        people = company::PEOPLE,
-        groups = company::GROUPS,
+/// Takes over the users of the sink with an empty memory. The sink forgets what it is told of attributes, so what was
+/// changed since they were created still differs there, and so does the reference that came late.
+fn adopt(program: &Program<'_>, sink: &Sink, changes: &Changes, users: usize, faults: &mut Vec<String>) -> (Run, Measured) {
+    let name = "a full target adopted";
+    sink.forget_traffic();
+    let channel = program.channel("adopting", sink, &Channel { groups: false, ..Channel::default() });
+    let run = (channel.sync(name, faults), sink.traffic());
+    let pages = users.div_ceil(100) as u64;
+    // One more question: how many there are, from which it is seen that a list is cheaper than look-ups.
+    for (what, at_most) in [("GET /Users", pages + 1), ("PATCH /Users", changes.users + company::LATE_REFERENCES as u64)] {
+        if run.1.of(what) > at_most {
+            faults.push(format!("{name}: {} {what}, allowed are {at_most}", run.1.of(what)));
+        }
+    }
+    if run.1.of("POST /Users") > 0 || sink.users() != users {
+        faults.push(format!("{name}: {} users were created", run.1.of("POST /Users")));
+    }
+    println!(
+        "a full target of {users} users: {} questions for {pages} pages and how many there are, {} differences",
+        run.1.of("GET /Users"),
+        run.1.of("PATCH /Users")
     );
-    let path = directory.join("config.yaml");
-    std::fs::write(&path, text).unwrap();
-    path
+    (run, load::measure_list(&sink.base_url(), &program.directory.join("listing")))
 }

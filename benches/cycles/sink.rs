@@ -1,10 +1,11 @@
 //! The sink: a SCIM provider on loopback, fast because it does nearly nothing. It keeps names, ids and memberships,
-//! answers questions about them truthfully, and counts what it is sent.
+//! answers questions about them truthfully, and counts what it is sent. It may take its time for every answer, or hand
+//! out tokens from a bucket and refuse whoever comes too early.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
 use axum::extract::{Path, Query, Request, State};
@@ -46,6 +47,44 @@ impl fmt::Display for Traffic {
     }
 }
 
+/// How it treats those who ask.
+#[derive(Default, Clone, Copy)]
+pub struct Manners {
+    /// It takes this long for every answer.
+    pub latency: Duration,
+    /// It answers 429 to whoever finds no token: so many a second, and as many at most.
+    pub tokens: Option<f64>,
+}
+
+/// When requests came and went.
+#[derive(Default, Clone)]
+pub struct Times {
+    /// When each that was not refused came.
+    pub arrivals: Vec<Instant>,
+    /// When the last answer went.
+    pub last_answer: Option<Instant>,
+    /// Requests that found no token.
+    pub refused: u64,
+}
+
+impl Times {
+    /// From the first request to the last answer.
+    pub fn span(&self) -> Duration {
+        self.arrivals.first().zip(self.last_answer).map_or(Duration::ZERO, |(first, last)| last - *first)
+    }
+
+    /// How many came within so long after the first.
+    pub fn within(&self, window: Duration) -> usize {
+        self.arrivals.iter().filter(|at| self.arrivals.first().is_some_and(|first| **at - *first < window)).count()
+    }
+}
+
+/// A token bucket.
+struct Bucket {
+    tokens: f64,
+    at: Instant,
+}
+
 #[derive(Default)]
 struct Held {
     resources: BTreeMap<(String, u64), Value>,
@@ -54,6 +93,8 @@ struct Held {
     members: BTreeMap<u64, BTreeSet<u64>>,
     last: u64,
     traffic: Traffic,
+    times: Times,
+    bucket: Option<Bucket>,
 }
 
 type Shared = Arc<Mutex<Held>>;
@@ -66,14 +107,14 @@ pub struct Sink {
 }
 
 impl Sink {
-    /// Starts at a free port; every answer waits for `latency`.
-    pub fn start(latency: Duration) -> Self {
+    /// Starts at a free port.
+    pub fn start(manners: Manners) -> Self {
         let held = Shared::default();
         let app = Router::new()
             .route("/v2/ServiceProviderConfig", get(service_provider_config))
             .route("/v2/{kind}", get(list).post(create))
             .route("/v2/{kind}/{id}", get(read).patch(change).put(change).delete(delete))
-            .layer(axum::middleware::from_fn_with_state((held.clone(), latency), count))
+            .layer(axum::middleware::from_fn_with_state((held.clone(), manners), count))
             .with_state(held.clone());
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
@@ -92,9 +133,21 @@ impl Sink {
         self.held.lock().unwrap().traffic.clone()
     }
 
+    /// When that came.
+    pub fn times(&self) -> Times {
+        self.held.lock().unwrap().times.clone()
+    }
+
     /// Counts from nothing again.
     pub fn forget_traffic(&self) {
-        self.held.lock().unwrap().traffic = Traffic::default();
+        let mut held = self.held.lock().unwrap();
+        held.traffic = Traffic::default();
+        held.times = Times::default();
+    }
+
+    /// Users that it holds.
+    pub fn users(&self) -> usize {
+        self.held.lock().unwrap().resources.keys().filter(|(kind, _)| kind == "Users").count()
     }
 
     /// How it differs from what the company should look like.
@@ -122,7 +175,8 @@ impl Sink {
     }
 }
 
-async fn count(State((held, latency)): State<(Shared, Duration)>, request: Request, next: Next) -> Response {
+async fn count(State((held, manners)): State<(Shared, Manners)>, request: Request, next: Next) -> Response {
+    let now = Instant::now();
     let authorised = request.headers().get("authorization").is_some_and(|value| value == &format!("Bearer {TOKEN}"));
     let length = request.headers().get("content-length").and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(0);
     let kind = request.uri().path().split('/').nth(2).unwrap_or_default();
@@ -130,11 +184,33 @@ async fn count(State((held, latency)): State<(Shared, Duration)>, request: Reque
         let mut held = held.lock().unwrap();
         let counted = held.traffic.0.entry(format!("{} /{kind}", request.method())).or_default();
         *counted = (counted.0 + 1, counted.1 + length);
+        if !held.token(manners.tokens, now) {
+            held.times.refused += 1;
+            return error(StatusCode::TOO_MANY_REQUESTS, None);
+        }
+        held.times.arrivals.push(now);
     }
-    if !latency.is_zero() {
-        tokio::time::sleep(latency).await;
+    let answer = if authorised { next.run(request).await } else { error(StatusCode::UNAUTHORIZED, None) };
+    let left = manners.latency.saturating_sub(now.elapsed());
+    if !left.is_zero() {
+        // tokio's own timers round up to whole milliseconds: one in twenty would be the sink's.
+        let _ = tokio::task::spawn_blocking(move || std::thread::sleep(left)).await;
     }
-    if authorised { next.run(request).await } else { error(StatusCode::UNAUTHORIZED, None) }
+    held.lock().unwrap().times.last_answer = Some(Instant::now());
+    answer
+}
+
+impl Held {
+    /// Takes a token; a bucket begins full and holds what falls into it in a second.
+    fn token(&mut self, per_second: Option<f64>, now: Instant) -> bool {
+        let Some(rate) = per_second else { return true };
+        let bucket = self.bucket.get_or_insert(Bucket { tokens: rate, at: now });
+        bucket.tokens = (bucket.tokens + now.saturating_duration_since(bucket.at).as_secs_f64() * rate).min(rate);
+        bucket.at = now;
+        let there = bucket.tokens >= 1.0;
+        bucket.tokens -= if there { 1.0 } else { 0.0 };
+        there
+    }
 }
 
 fn error(status: StatusCode, scim_type: Option<&str>) -> Response {

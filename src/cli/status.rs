@@ -5,6 +5,7 @@ use serde_json::{Value as Json, json};
 
 use crate::config::{Channel, Mode};
 use crate::cycle::{CycleEnd, Trigger};
+use crate::model::Witness;
 use crate::store::{ChannelStatus, HeldStatus, Viewer};
 
 use super::args::Arguments;
@@ -112,6 +113,10 @@ fn of_status(status: &ChannelStatus, lists: Lists) -> Vec<String> {
         text::people(status.linked.users, status.linked.groups),
         text::count(status.linked.memberships, "membership", "memberships")
     ));
+    lines.extend(status.knowledge.iter().map(|fact| {
+        let verb = witness_word(fact.witness);
+        format!("  {}: {verb} {} {} ({})", status.target, fact.knob, fact.value, moment(fact.since))
+    }));
     for quarantine in &status.quarantine {
         lines.push(format!("  quarantined since {}: {}", moment(quarantine.since), quarantine.message));
     }
@@ -174,7 +179,20 @@ fn document(channel: &Channel, status: Option<&ChannelStatus>, now: Timestamp) -
             "since": time(quarantine.since),
         })).collect::<Vec<_>>()).unwrap_or_default(),
         "unanswered": status.map_or(0, |status| status.unanswered),
+        "knowledge": status.map(|status| status.knowledge.iter().map(|fact| json!({
+            "knob": fact.knob,
+            "value": fact.value,
+            "from": witness_word(fact.witness),
+            "since": time(fact.since),
+        })).collect::<Vec<_>>()).unwrap_or_default(),
     })
+}
+
+fn witness_word(witness: Witness) -> &'static str {
+    match witness {
+        Witness::Announced => "announced",
+        Witness::Learnt => "learnt",
+    }
 }
 
 fn next(channel: &Channel, now: Timestamp) -> Option<Timestamp> {

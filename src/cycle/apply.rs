@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::model::{EntryId, Link, Origin, Resource, ResourceId, ResourceType, Value};
@@ -15,19 +16,31 @@ use super::{Channel, CycleError, CycleId, ProgressSender, Record, Recorded, Refe
 /// What was done.
 #[derive(Debug, Clone, Default)]
 pub struct Applied {
-    /// Changes carried out, by word: `created`, `adopted`, `updated`, `deactivated`, `deleted`, `forgotten`.
+    /// Changes carried out, by word: `created`, `adopted`, `relinked`, `updated`, `deactivated`, `deleted`, `forgotten`.
     pub done: BTreeMap<&'static str, u64>,
     /// Entries whose change the target refused, or whose answer was lost.
     pub held: Vec<Held>,
 }
 
-/// The state that workers share.
+/// Changes under way for each that is on the wire: a change spends two durable commits in the store, one before and one
+/// after it is sent, and each may take as long as an answer does.
+const UNDER_WAY: usize = 4;
+
+/// The state that changes under way share.
 pub(super) struct Applying<'a, S, T, St> {
     pub(super) channel: &'a Channel<S, T>,
     pub(super) store: &'a St,
     pub(super) cycle: CycleId,
     pub(super) plan: &'a Plan,
     pub(super) claims: BTreeSet<EntryId>,
+    /// The last change of each entry whose claim ends: it ends with that one.
+    last: BTreeMap<&'a EntryId, &'a Change>,
+    /// Requests in flight at most.
+    pub(super) places: Semaphore,
+    /// Changes begun and not done at most.
+    pub(super) under_way: usize,
+    /// Nothing new is sent: it was told to stop, or cannot go on.
+    pub(super) over: CancellationToken,
     pub(super) state: Mutex<State>,
 }
 
@@ -39,6 +52,7 @@ pub(super) struct State {
     pub(super) entries: BTreeSet<EntryId>,
     pub(super) later: Vec<(Stage, Change)>,
     pub(super) applied: Applied,
+    pub(super) held: BTreeSet<EntryId>,
     pub(super) vanished: u64,
 }
 
@@ -69,9 +83,23 @@ pub async fn apply<S: Source, T: Target, St: Store>(
     };
     let claimed = prepared.snapshot.claims.iter().filter(|(_, channels)| channels.contains(channel.name()));
     let claims = claimed.map(|(entry_id, _)| entry_id.clone()).collect();
-    let applying = Applying { channel, store, cycle, plan: &prepared.plan, claims, state: Mutex::new(state) };
+    let places = channel.workers.max(1).saturating_mul(channel.target.capabilities().changes_per_request.max(1));
+    let places = places.min(Semaphore::MAX_PERMITS);
+    let ended = prepared.plan.changes.iter().map(|planned| &planned.change).filter(|change| change.claim == ClaimAfter::Ended);
+    let applying = Applying {
+        channel,
+        store,
+        cycle,
+        plan: &prepared.plan,
+        claims,
+        last: ended.map(|change| (&change.entry_id, change)).collect(),
+        places: Semaphore::new(places),
+        under_way: places.saturating_mul(UNDER_WAY),
+        over: stop.child_token(),
+        state: Mutex::new(state),
+    };
     let result = match note_what_became_known(store, cycle, channel, prepared).await {
-        Ok(()) => applying.stages(stop, progress).await,
+        Ok(()) => applying.stages(progress).await,
         Err(error) => Err(error),
     };
     let applied = std::mem::take(&mut applying.lock().applied);
@@ -145,7 +173,7 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
         match &change.action {
             Action::Create(resource) => self.create(change, resource).await,
             Action::Adopt { resource_id, found, edits } => self.adopt(change, resource_id, found.clone(), edits.clone()).await,
-            Action::Relink { from, edits, .. } => self.relink(change, from, edits.clone()).await,
+            Action::Relink { resource_id, from, edits } => self.relink(change, resource_id, from, edits.clone()).await,
             Action::Update { edits, .. } => self.update(change, edits.clone()).await,
             Action::Delete { .. } => self.delete(change).await,
             Action::Claim { .. } => self.record(change, None, Recorded::Unchanged, Some(true)).await,
@@ -173,7 +201,9 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
             resource_type = change.resource_type.as_str(),
             "a change was not carried out; `ldap2scim status` shows why"
         );
-        self.lock().applied.held.push(Held {
+        let mut state = self.lock();
+        state.held.insert(change.entry_id.clone());
+        state.applied.held.push(Held {
             entry_id: change.entry_id.clone(),
             resource_type: change.resource_type,
             name: change.name.clone(),
@@ -206,6 +236,18 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
         }
     }
 
+    /// What a record says of the claim: nothing where it says nothing new. A claim ends with the last request of the last
+    /// change of the entry, and not before everything was done.
+    pub(super) fn claim_after(&self, change: &Change, last: bool) -> Option<bool> {
+        match change.claim {
+            ClaimAfter::Held => (!self.claims.contains(&change.entry_id)).then_some(true),
+            ClaimAfter::Ended => {
+                let last = last && self.last.get(&change.entry_id).is_none_or(|other| std::ptr::eq(*other, change));
+                (last && !self.lock().held.contains(&change.entry_id)).then_some(false)
+            }
+        }
+    }
+
     /// The resource ids of those of `wanted` that are linked.
     pub(super) fn references<'b>(&self, wanted: impl IntoIterator<Item = &'b EntryId>) -> References {
         let state = self.lock();
@@ -235,6 +277,10 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
         found: crate::model::Resource,
         edits: Vec<Edit>,
     ) -> Result<(), CycleError> {
+        if !self.takes(change, resource_id) {
+            self.hold(change, format!("the target's resource {resource_id} was linked to another entry meanwhile"));
+            return Ok(());
+        }
         let link = Link {
             entry_id: change.entry_id.clone(),
             resource_id: resource_id.clone(),
@@ -245,8 +291,13 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
         self.record(change, None, linked(&link), Some(true)).await?;
         self.link(&link);
         self.done("adopted");
+        self.edit_linked(change, resource_id, edits).await
+    }
+
+    /// The edits of a resource that has just been linked.
+    async fn edit_linked(&self, change: &Change, resource_id: &ResourceId, edits: Vec<Edit>) -> Result<(), CycleError> {
         let (members, attributes): (Vec<Edit>, Vec<Edit>) =
-            edits.into_iter().partition(|edit| matches!(edit, Edit::Members { .. }));
+            edits.into_iter().partition(|edit| matches!(edit, Edit::Members { .. } | Edit::Foreign { .. }));
         if !members.is_empty() {
             self.follow_up(Stage::Members, change, resource_id, members);
         }
@@ -254,7 +305,13 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
     }
 
     /// Takes over the link of an entry that is gone.
-    async fn relink(&self, change: &Change, from: &EntryId, edits: Vec<Edit>) -> Result<(), CycleError> {
+    async fn relink(
+        &self,
+        change: &Change,
+        resource_id: &ResourceId,
+        from: &EntryId,
+        edits: Vec<Edit>,
+    ) -> Result<(), CycleError> {
         self.record(change, None, Recorded::Relinked { from: from.clone() }, Some(true)).await?;
         {
             let mut state = self.lock();
@@ -264,7 +321,8 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
             }
         }
         self.done("relinked");
-        if edits.is_empty() { Ok(()) } else { self.update(change, edits).await }
+        tracing::info!(channel = %self.channel.name(), entry = %change.entry_id, resource = %resource_id, "relinked");
+        self.edit_linked(change, resource_id, edits).await
     }
 
     /// Puts an update off to a later stage.
@@ -273,13 +331,5 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
         let tally = crate::plan::Tally::default();
         let change = Change { action, tally, claim: ClaimAfter::Held, ..change.clone() };
         self.lock().later.push((stage, change));
-    }
-}
-
-/// What a record says of the claim: nothing where it says nothing new.
-pub(super) fn claim_of(claimed: bool, claim: ClaimAfter, last: bool) -> Option<bool> {
-    match claim {
-        ClaimAfter::Held => (!claimed).then_some(true),
-        ClaimAfter::Ended => last.then_some(false),
     }
 }

@@ -1,6 +1,7 @@
 //! New resources: what each answer to a create means, and what is done where the target has one already.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use crate::model::{AttributePath, EntryId, Link, Origin, Resource, ResourceId, Uncertain, Value};
 use crate::plan::{
@@ -8,7 +9,8 @@ use crate::plan::{
 };
 
 use super::apply::Applying;
-use super::{CycleError, Disposition, Outcome, Recorded, Source, Store, Target, TargetError, matching, recover};
+use super::refusal::Refusal;
+use super::{CycleError, Disposition, IntentId, Outcome, Recorded, Source, Store, Target, TargetError, matching, recover};
 
 impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
     /// A new resource. What refers to entries that are not linked yet follows later; so do members.
@@ -25,11 +27,11 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
             !open
         });
         let request = Change { action: Action::Create(sent.clone()), ..change.clone() };
-        let (intent, answer) = self.send(request, change, &references).await?;
+        let (intent, answer) = self.send(request.clone(), change, &references).await?;
         let resource_id = match answer {
-            Ok(Outcome::Exists(ref id) | Outcome::Partly { resource_id: ref id, .. }) if self.is_anothers(change, id) => {
+            Ok(Outcome::Exists(ref id) | Outcome::Partly { resource_id: ref id, .. }) if !self.takes(change, id) => {
                 let why = "the target answered its create with the id of a resource that is linked to another entry";
-                return self.refuse(change, intent, why.into()).await;
+                return self.refuse(change, intent, Refusal::passing(why)).await;
             }
             Ok(Outcome::Exists(id)) => id,
             // Members that did not travel in the create follow like the rest of them.
@@ -38,11 +40,11 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
                 resource_id
             }
             Ok(Outcome::Gone) => {
-                return self.refuse(change, intent, "the target answered a create as if it were a delete".into()).await;
+                let why = "the target answered a create as if it were a delete";
+                return self.refuse(change, intent, Refusal::passing(why)).await;
             }
             Err(TargetError::Conflict(detail)) => {
-                self.record(change, Some(intent), Recorded::Refused(detail.clone()), None).await?;
-                return self.already_there(change, wanted, &detail).await;
+                return self.already_there(change, wanted, intent, &request.action, &detail).await;
             }
             Err(TargetError::AnswerLost(why)) => match self.arrived(change, &sent).await? {
                 Some(id) => id,
@@ -56,7 +58,7 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
                 return self.create_without_references(change, wanted, &error).await;
             }
             Err(error @ (TargetError::Rejected { .. } | TargetError::NotFound)) => {
-                return self.refuse(change, intent, error.to_string()).await;
+                return self.refuse(change, intent, Refusal::judged(&request.action, &error)).await;
             }
             Err(error) => return self.give_up(change, intent, error).await,
         };
@@ -108,16 +110,42 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
         Ok(())
     }
 
+    /// Keeps a resource for the change's entry, until it is linked; false if it is another's.
+    pub(super) fn takes(&self, change: &Change, id: &ResourceId) -> bool {
+        let mut state = self.lock();
+        let holder = state.holders.entry((change.resource_type, id.clone())).or_insert_with(|| change.entry_id.clone());
+        *holder == change.entry_id
+    }
+
     /// True if a resource is linked to another entry than the change's.
     pub(super) fn is_anothers(&self, change: &Change, id: &ResourceId) -> bool {
         let state = self.lock();
         state.holders.get(&(change.resource_type, id.clone())).is_some_and(|entry| *entry != change.entry_id)
     }
 
+    /// What the target holds of a resource; once more if it is nothing, because what is new may not show yet. None of it
+    /// once the cycle is over.
+    async fn look_up(&self, resource: &Resource) -> Result<Option<Option<matching::Matched>>, TargetError> {
+        let settle = self.channel.target.settle();
+        for wait in [Duration::ZERO, settle] {
+            tokio::select! {
+                biased;
+                () = self.over.cancelled() => return Ok(None),
+                () = tokio::time::sleep(wait) => {}
+            }
+            let Some(_place) = self.place().await else { return Ok(None) };
+            let found = matching::look_up(self.channel, resource).await?;
+            if found.is_some() || settle.is_zero() {
+                return Ok(Some(found));
+            }
+        }
+        Ok(Some(None))
+    }
+
     /// Looks for what a create without an answer made.
     async fn arrived(&self, change: &Change, sent: &Resource) -> Result<Option<ResourceId>, CycleError> {
-        let found = match matching::look_up(self.channel, sent).await {
-            Ok(found) => found,
+        let found = match self.look_up(sent).await {
+            Ok(found) => found.flatten(),
             Err(error) if error.disposition() == Disposition::System => return Err(error.into()),
             Err(_) => return Ok(None),
         };
@@ -133,25 +161,47 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
 
     /// The target says that the resource exists: it is adopted as the rules allow. A switch-off is left to the next
     /// cycle, where the guard counts it.
-    async fn already_there(&self, change: &Change, wanted: &Resource, detail: &str) -> Result<(), CycleError> {
-        let found = match matching::look_up(self.channel, wanted).await {
-            Ok(found) => found,
-            Err(error) if error.disposition() == Disposition::System => return Err(error.into()),
+    async fn already_there(
+        &self,
+        change: &Change,
+        wanted: &Resource,
+        intent: IntentId,
+        said: &Action,
+        detail: &str,
+    ) -> Result<(), CycleError> {
+        let passing = || Refusal::passing(detail).recorded();
+        let found = match self.look_up(wanted).await {
+            Ok(Some(Some(found))) => found,
+            Ok(None) => {
+                self.record(change, Some(intent), passing(), None).await?;
+                return Err(CycleError::Stopped);
+            }
+            Ok(Some(None)) => {
+                let why = format!(
+                    "the target says that it already exists ({detail}), but does not find it: it may be managed by hand, \
+                     deactivated or deleted there; remove or rename it at the target"
+                );
+                return self.refuse(change, intent, Refusal::of_words(said, why)).await;
+            }
             Err(error) => {
+                self.record(change, Some(intent), passing(), None).await?;
+                if error.disposition() == Disposition::System {
+                    return Err(error.into());
+                }
                 self.hold(change, error.to_string());
                 return Ok(());
             }
         };
-        let Some((path, candidates)) = found else {
-            self.hold(
-                change,
-                format!(
-                    "the target says that it already exists ({detail}), but does not find it: it may be managed by hand, \
-                     deactivated or deleted there; remove or rename it at the target"
-                ),
-            );
-            return Ok(());
-        };
+        self.record(change, Some(intent), passing(), None).await?;
+        self.adopt_existing(change, wanted, found).await
+    }
+
+    async fn adopt_existing(
+        &self,
+        change: &Change,
+        wanted: &Resource,
+        (path, candidates): (AttributePath, Vec<Found>),
+    ) -> Result<(), CycleError> {
         let situation = {
             let state = self.lock();
             situation(

@@ -37,8 +37,11 @@ pub async fn situations<S: Source, T: Target>(
     Ok(situations)
 }
 
-/// What was found by which path, or why the target could not be asked for this entry.
-type Answer = Result<Option<(AttributePath, Vec<Found>)>, TargetError>;
+/// What was found, and by which path.
+pub type Matched = (AttributePath, Vec<Found>);
+
+/// What was found, or why the target could not be asked for this entry.
+type Answer = Result<Option<Matched>, TargetError>;
 type Answers<'a> = Vec<(&'a EntryId, Answer)>;
 
 async fn ask<'a, S: Source, T: Target>(
@@ -48,23 +51,38 @@ async fn ask<'a, S: Source, T: Target>(
     notes: &mut Vec<String>,
 ) -> Result<Answers<'a>, CycleError> {
     let target = &channel.target;
+    let kind = resource_type.as_str();
+    if !target.filters(resource_type) {
+        notes.push(format!("look-ups of {kind}s by filter do not work here: they are listed once"));
+        return Ok(from_list(channel, wanted, &target.list(resource_type).await?));
+    }
     if wanted.len() > FEW {
-        let kind = resource_type.as_str();
+        let capabilities = target.capabilities();
+        let questions: usize = wanted.iter().map(|(_, resource)| lookups(resource, &capabilities).len()).sum();
         match target.population(resource_type).await? {
             Some(0) => {
                 notes.push(format!("the target holds no {kind}: {} are created without look-ups", wanted.len()));
                 return Ok(wanted.iter().map(|(entry, _)| (*entry, Ok(None))).collect());
             }
             Some(population) => {
-                let pages = population.div_ceil(target.capabilities().page_size.max(1) as u64);
-                if pages < wanted.len() as u64 {
-                    notes.push(format!("the target holds {population} {kind}s: listed once in {pages} pages"));
-                    let listed = target.list(resource_type).await?;
-                    return Ok(from_list(channel, wanted, &listed));
+                let pages = population.div_ceil(capabilities.page_size.max(1) as u64);
+                if pages < questions as u64 {
+                    match target.list(resource_type).await {
+                        Ok(listed) => {
+                            notes.push(format!("the target holds {population} {kind}s: listed once in {pages} pages"));
+                            return Ok(from_list(channel, wanted, &listed));
+                        }
+                        // A list that breaks off says nothing; every question for itself may still be answered.
+                        Err(error @ (TargetError::Protocol(_) | TargetError::Rejected { .. })) => {
+                            notes.push(format!("the target does not list its {kind}s ({error}): {questions} look-ups instead"));
+                        }
+                        Err(error) => return Err(error.into()),
+                    }
+                } else {
+                    notes.push(format!("the target holds {population} {kind}s: {questions} look-ups are cheaper than a list"));
                 }
-                notes.push(format!("the target holds {population} {kind}s: {} look-ups are cheaper than a list", wanted.len()));
             }
-            None => {}
+            None => notes.push(format!("the target does not say how many {kind}s it holds: {questions} look-ups")),
         }
     }
     // A list, not an iterator: with the iterator's closure in it the compiler cannot tell that the cycle is Send.
@@ -76,7 +94,7 @@ async fn ask<'a, S: Source, T: Target>(
 }
 
 /// An error that is about the target; one about a single entry stays with its answer.
-fn ends_the_cycle<A>(answer: Result<A, TargetError>) -> Result<Result<A, TargetError>, TargetError> {
+pub(super) fn ends_the_cycle<A>(answer: Result<A, TargetError>) -> Result<Result<A, TargetError>, TargetError> {
     match answer {
         Err(error) if error.disposition() == Disposition::System => Err(error),
         answer => Ok(answer),
@@ -84,10 +102,7 @@ fn ends_the_cycle<A>(answer: Result<A, TargetError>) -> Result<Result<A, TargetE
 }
 
 /// The first question that finds something.
-pub async fn look_up<S: Source, T: Target>(
-    channel: &Channel<S, T>,
-    resource: &Resource,
-) -> Result<Option<(AttributePath, Vec<Found>)>, TargetError> {
+pub async fn look_up<S: Source, T: Target>(channel: &Channel<S, T>, resource: &Resource) -> Result<Option<Matched>, TargetError> {
     for lookup in lookups(resource, &channel.target.capabilities()) {
         let found = channel.target.find(&lookup).await?;
         if !found.is_empty() {

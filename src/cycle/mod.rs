@@ -9,6 +9,7 @@ mod ports;
 mod prepare;
 mod recover;
 mod references;
+mod refusal;
 mod run;
 mod send;
 mod stage;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
@@ -91,12 +92,20 @@ pub trait Target: Send + Sync {
     /// Takes what earlier cycles found out about the target.
     fn recall(&self, knowledge: &Knowledge);
 
+    /// Drops what answers of the target taught, so that it is found out anew. What it announces stays.
+    fn forget(&self);
+
+    /// True if look-ups of a type are answered by filters, as far as is known; false where each lists everything.
+    fn filters(&self, resource_type: ResourceType) -> bool;
+
     /// What is known about the target beyond its configuration: what was recalled, and what was found out since.
     fn learnt(&self) -> Knowledge;
 
     /// Asks the target what it can, and heeds what it says where nobody who counts more says otherwise. Changes nothing
     /// where it does not answer.
     fn discover(&self) -> impl Future<Output = ()> + Send;
+    /// How long a new resource may take to show in look-ups. Absence is believed only of a second look so much later.
+    fn settle(&self) -> Duration;
 
     /// How many resources of a type there are; `None` if the target does not say.
     fn population(&self, resource_type: ResourceType) -> impl Future<Output = Result<Option<u64>, TargetError>> + Send;
@@ -252,6 +261,14 @@ pub enum Recorded {
     Gone,
     /// The target refused; nothing changed there. Takes back what the guard counted.
     Refused(String),
+    /// The same for what the request says, which it would refuse again: it is remembered, and how often, until the entry's
+    /// resource acknowledges something.
+    Declined {
+        /// The target's words.
+        why: String,
+        /// A digest of what the request says.
+        digest: String,
+    },
     /// Nothing but the claim changes.
     Unchanged,
 }
@@ -291,7 +308,7 @@ pub trait Store: Send + Sync {
         &self,
         target: &TargetName,
         channel: &ChannelName,
-        window: std::time::Duration,
+        window: Duration,
     ) -> impl Future<Output = Result<Snapshot, StoreError>> + Send;
 
     /// Opens a cycle.

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 
 use tokio::sync::mpsc;
 
-use crate::model::{AttributeName, DnKey, Entry, EntryId, ScopeGroup, Snapshot, Vendor, Wanted};
+use crate::model::{AttributeName, DnKey, Entry, EntryId, ScopeGroup, Snapshot, Vendor, Wanted, Witness};
 use crate::plan::{Desired, Judge, Known, Plan, Rules, Situation, drift, plan};
 
 use super::compare;
 use super::matching;
 use super::recover::{self, Recovered};
+use super::refusal;
 use super::{Channel, CycleError, Depth, Phase, Progress, ProgressSender, Source, Target};
 
 /// A cycle that is ready to be applied, or to be shown.
@@ -45,6 +46,7 @@ pub async fn prepare<S: Source, T: Target>(
     watch: Option<Watch<'_>>,
     progress: &ProgressSender,
 ) -> Result<Prepared, CycleError> {
+    remember(channel, &snapshot, depth);
     let vendor = channel.source.identify().await?;
     // What a target can changes seldom, so it is not asked in every cycle.
     if snapshot.first || depth == Depth::Full {
@@ -52,7 +54,7 @@ pub async fn prepare<S: Source, T: Target>(
     }
     let (mut desired, watched) = read(channel, vendor, &snapshot.scope_groups, watch, progress).await?;
     progress.send_replace(Progress { phase: Phase::Matching, ..Progress::default() });
-    let recovered = recover::look_up(channel, &mut snapshot).await?;
+    let (recovered, unclear) = recover::look_up(channel, &mut snapshot).await?;
     let mut notes = Vec::new();
     let mut listed = None;
     let comparison = match depth {
@@ -69,11 +71,36 @@ pub async fn prepare<S: Source, T: Target>(
     desired.merge_namesakes(&channel.rules, &snapshot);
     let (capabilities, nothing) = (channel.target.capabilities(), BTreeMap::new());
     let know = |situations| Known::new(&channel.rules, &capabilities, &snapshot, &desired, situations, comparison.as_ref());
-    let situations = matching::situations(channel, &know(&nothing), listed.as_deref(), &mut notes).await?;
+    let mut situations = matching::situations(channel, &know(&nothing), listed.as_deref(), &mut notes).await?;
+    situations.extend(unclear.iter().map(|held| (held.entry_id.clone(), Situation::Disputed(held.why.clone()))));
     let mut plan = plan(&know(&situations));
     plan.notes.splice(0..0, notes);
+    for held in unclear {
+        if !plan.held.iter().any(|other| other.entry_id == held.entry_id) {
+            plan.held.push(held);
+            plan.counts.held += 1;
+        }
+    }
+    match depth {
+        Depth::Usual => refusal::hold_refused(&mut plan, &snapshot, capabilities.members_per_request),
+        Depth::Full => {}
+    }
     plan.counts.members_foreign += comparison.as_ref().map_or(0, |comparison| comparison.members_foreign);
     Ok(Prepared { snapshot, desired, situations, plan, recovered, comparison, vendor, watched })
+}
+
+/// Tells the target what is known about it. A full look believes only what it announces, so that one that was mended is
+/// found out anew.
+fn remember<S, T: Target>(channel: &Channel<S, T>, snapshot: &Snapshot, depth: Depth) {
+    let mut known = snapshot.knowledge.clone();
+    match depth {
+        Depth::Usual => {}
+        Depth::Full => {
+            channel.target.forget();
+            known.retain(|_, fact| fact.witness == Witness::Announced);
+        }
+    }
+    channel.target.recall(&known);
 }
 
 /// Reads and judges; asks the target nothing.

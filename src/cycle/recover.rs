@@ -1,7 +1,9 @@
 //! Creates that were sent and never answered: the target is asked, and only then is anything created again.
 
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+
 use crate::model::{EntryId, Link, Origin, Resource, Snapshot, Uncertain, Value};
-use crate::plan::{Found, holders};
+use crate::plan::{Found, Held, holders};
 
 use super::{Channel, Source, Target, TargetError, matching};
 
@@ -14,15 +16,39 @@ pub enum Recovered {
     NeverArrived(EntryId, crate::model::ResourceType),
 }
 
-/// Looks for what unanswered creates made. Arrived ones are linked in `snapshot`.
+/// Looks for what unanswered creates made, several at a time. Arrived ones are linked in `snapshot`. One that the target
+/// cannot be asked for stays open and is held.
 pub async fn look_up<S: Source, T: Target>(
     channel: &Channel<S, T>,
     snapshot: &mut Snapshot,
-) -> Result<Vec<Recovered>, TargetError> {
-    let mut recovered = Vec::new();
+) -> Result<(Vec<Recovered>, Vec<Held>), TargetError> {
+    let (mut recovered, mut unclear) = (Vec::new(), Vec::new());
     let holders = holders(snapshot);
-    for (entry_id, sent) in std::mem::take(&mut snapshot.unanswered_creates) {
-        let found = matching::look_up(channel, &sent).await?;
+    let open = std::mem::take(&mut snapshot.unanswered_creates);
+    let mut answers = ask(channel, open).await?;
+    let (settle, is_absent) = (channel.target.settle(), |(_, _, answer): &Asked| matches!(answer, Ok(None)));
+    if !settle.is_zero() && answers.iter().any(is_absent) {
+        // One wait for all: the program may have died a moment ago.
+        let (absent, mut told): (Vec<Asked>, Vec<Asked>) = answers.into_iter().partition(is_absent);
+        tokio::time::sleep(settle).await;
+        let absent: Vec<(EntryId, Resource)> = absent.into_iter().map(|(entry_id, sent, _)| (entry_id, sent)).collect();
+        told.extend(ask(channel, absent).await?);
+        answers = told;
+    }
+    for (entry_id, sent, answer) in answers {
+        let found = match answer {
+            Ok(found) => found,
+            Err(error) => {
+                unclear.push(Held {
+                    entry_id: entry_id.clone(),
+                    resource_type: sent.resource_type,
+                    name: sent.name().unwrap_or(entry_id.as_str()).to_owned(),
+                    why: format!("the answer to its create was lost, and the target cannot be asked for it: {error}"),
+                });
+                snapshot.unanswered_creates.insert(entry_id, sent);
+                continue;
+            }
+        };
         let ours = found.and_then(|(_, candidates)| {
             let free = |found: &Found| !holders.contains_key(&(found.resource_type, found.resource_id.clone()));
             candidates.into_iter().find(|found| free(found) && is_ours(found, &sent, &entry_id))
@@ -43,7 +69,25 @@ pub async fn look_up<S: Source, T: Target>(
             None => recovered.push(Recovered::NeverArrived(entry_id, sent.resource_type)),
         }
     }
-    Ok(recovered)
+    Ok((recovered, unclear))
+}
+
+/// An entry, what was sent for it, and what was found.
+type Asked = (EntryId, Resource, Result<Option<matching::Matched>, TargetError>);
+
+async fn ask<S: Source, T: Target>(
+    channel: &Channel<S, T>,
+    open: impl IntoIterator<Item = (EntryId, Resource)>,
+) -> Result<Vec<Asked>, TargetError> {
+    // A list, not an iterator: with the iterator's closure in it the compiler cannot tell that the cycle is Send.
+    let questions: Vec<_> = open
+        .into_iter()
+        .map(|(entry_id, sent)| async move {
+            let answer = matching::ends_the_cycle(matching::look_up(channel, &sent).await)?;
+            Ok((entry_id, sent, answer))
+        })
+        .collect();
+    stream::iter(questions).buffered(channel.workers.max(1)).try_collect().await
 }
 
 /// True if a resource is the one that was sent: it carries our externalId, or it carries none and holds all the

@@ -48,7 +48,6 @@ pub async fn run<S: Source, T: Target, St: Store>(
         trigger,
         linked: linked(&snapshot, channel.name()).0,
     };
-    channel.target.recall(&snapshot.knowledge);
     let (first, known) = (snapshot.first, snapshot.knowledge.clone());
     let cycle = store.begin(&start).await?;
     let report = carry(channel, store, cycle, snapshot, trigger, depth, stop, progress).await;

@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use tokio_util::sync::CancellationToken;
 
 use crate::model::{EntryId, Value};
 use crate::plan::{Action, Change, Edit, Stage};
@@ -26,7 +25,7 @@ const STAGES: [Stage; 9] = [
 
 impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
     /// Stage after stage.
-    pub(super) async fn stages(&self, stop: &CancellationToken, progress: &ProgressSender) -> Result<(), CycleError> {
+    pub(super) async fn stages(&self, progress: &ProgressSender) -> Result<(), CycleError> {
         let total = self.plan.changes.len() as u64;
         progress.send_replace(Progress { phase: Phase::Applying, done: 0, total });
         for stage in STAGES {
@@ -46,18 +45,13 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
             };
             let planned = self.plan.changes.len();
             tasks.extend(later.iter().enumerate().map(|(index, change)| (planned + index, change, &[] as &[usize])));
-            self.stage(tasks, stop, progress).await?;
+            self.stage(tasks, progress).await?;
         }
         Ok(())
     }
 
-    /// One stage: whoever waits for nobody goes, `workers` at a time.
-    async fn stage(
-        &self,
-        tasks: Vec<(usize, &Change, &[usize])>,
-        stop: &CancellationToken,
-        progress: &ProgressSender,
-    ) -> Result<(), CycleError> {
+    /// One stage: whoever waits for nobody goes, more at a time than there are places on the wire.
+    async fn stage(&self, tasks: Vec<(usize, &Change, &[usize])>, progress: &ProgressSender) -> Result<(), CycleError> {
         let numbers: BTreeSet<usize> = tasks.iter().map(|(number, ..)| *number).collect();
         let mut waits: BTreeMap<usize, usize> = BTreeMap::new();
         let mut followers: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
@@ -80,14 +74,16 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
         let mut running = FuturesUnordered::new();
         let mut failed = None;
         loop {
-            while failed.is_none() && !stop.is_cancelled() && running.len() < self.channel.workers.max(1) {
+            while failed.is_none() && !self.over.is_cancelled() && running.len() < self.under_way {
                 let Some(number) = ready.pop_front() else { break };
                 let Some((change, after)) = changes.get(&number) else { break };
                 running.push(async move { (number, self.in_turn(change, after).await) });
             }
             let Some((number, result)) = running.next().await else { break };
             if let Err(error) = result {
-                failed = failed.or(Some(error));
+                self.over.cancel();
+                // Those that were not sent any more only say that it is over; the others say why.
+                failed = failed.filter(|known| !matches!(known, CycleError::Stopped)).or(Some(error));
             }
             progress.send_modify(|progress| progress.done = (progress.done + 1).min(progress.total));
             for follower in followers.remove(&number).unwrap_or_default() {
@@ -101,7 +97,7 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
         }
         match failed {
             Some(error) => Err(error),
-            None if stop.is_cancelled() && !ready.is_empty() => Err(CycleError::Stopped),
+            None if self.over.is_cancelled() && !ready.is_empty() => Err(CycleError::Stopped),
             None => Ok(()),
         }
     }
@@ -109,20 +105,29 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
     /// Carries a change out, unless it takes a name that the one before it did not give up.
     async fn in_turn(&self, change: &Change, after: &[usize]) -> Result<(), CycleError> {
         let Some(holder) = self.keeps_the_name(change, after) else { return self.carry_out(change).await };
-        self.hold(change, format!("it waits for a name of entry {holder}, whose own change was not carried out"));
+        self.hold(change, waits_for(&holder));
         Ok(())
     }
 
     fn keeps_the_name(&self, change: &Change, after: &[usize]) -> Option<EntryId> {
-        let wanted = name_after(change)?.to_lowercase();
         let before = after.iter().filter_map(|number| Some(&self.plan.changes.get(*number)?.change));
-        let mut holders = before.filter(|other| {
-            other.resource_type == change.resource_type && name_before(other).is_some_and(|name| name.to_lowercase() == wanted)
-        });
         let state = self.lock();
-        let holder = holders.find(|other| state.applied.held.iter().any(|held| held.entry_id == other.entry_id))?;
+        let holder = keeper(change, before.filter(|other| state.held.contains(&other.entry_id)))?;
         Some(holder.entry_id.clone())
     }
+}
+
+/// Which of `held` keeps the name that a change takes.
+pub(super) fn keeper<'a>(change: &Change, mut held: impl Iterator<Item = &'a Change>) -> Option<&'a Change> {
+    let wanted = name_after(change)?.to_lowercase();
+    held.find(|other| {
+        other.resource_type == change.resource_type && name_before(other).is_some_and(|name| name.to_lowercase() == wanted)
+    })
+}
+
+/// Why somebody who waits for a name is held.
+pub(super) fn waits_for(holder: &EntryId) -> String {
+    format!("it waits for a name of entry {holder}, whose own change was not carried out")
 }
 
 /// The name that a change gives its resource.

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::model::{EntryId, ResourceId, Value};
+use crate::model::{AttributePath, EntryId, ResourceId, ResourceType, Value};
 use crate::plan::{Action, Change, Edit, Stage, Tally, diff, requests};
 
-use super::apply::{Applying, claim_of};
+use super::apply::Applying;
+use super::refusal::Refusal;
 use super::{CycleError, Intent, IntentId, Outcome, Recorded, References, Source, Store, Target, TargetError};
 
 impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
@@ -22,9 +23,8 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
         if !late.is_empty() {
             self.follow_up(Stage::References, change, &resource_id, late);
         }
-        let claimed = self.is_claimed(&change.entry_id);
         if !settled.is_empty() {
-            let claim = claim_of(claimed, change.claim, edits.is_empty());
+            let claim = self.claim_after(change, edits.is_empty());
             self.record(change, None, Recorded::Edited { resource_id: resource_id.clone(), edits: settled }, claim).await?;
         }
         let cut = Change { action: Action::Update { resource_id: resource_id.clone(), edits: edits.clone() }, ..change.clone() };
@@ -36,12 +36,19 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
             let references = self.references_of(&change.entry_id, &edits);
             let request =
                 Change { action: Action::Update { resource_id: resource_id.clone(), edits: edits.clone() }, ..change.clone() };
-            let (intent, answer) = self.send(request, change, &references).await?;
+            let (intent, answer) = self.send(request.clone(), change, &references).await?;
             drop(references);
+            let switches_off = edits.iter().any(diff::deactivates);
             match answer {
+                Ok(Outcome::Exists(_)) if switches_off && self.channel.target.capabilities().deactivate_is_delete => {
+                    self.gone(change, intent).await?;
+                    self.done("deactivated");
+                    tracing::info!(channel = %self.channel.name(), entry = %change.entry_id, "deactivated, which removes it there");
+                    return Ok(());
+                }
                 Ok(Outcome::Exists(id)) => {
                     let id = if self.is_anothers(change, &id) { resource_id.clone() } else { id };
-                    let claim = claim_of(claimed, change.claim, number + 1 == count && all);
+                    let claim = self.claim_after(change, number + 1 == count && all);
                     let recorded = Recorded::Edited { resource_id: id.clone(), edits: edits.clone() };
                     self.record(change, Some(intent), recorded, claim).await?;
                     self.moved(&change.entry_id, &id);
@@ -53,14 +60,23 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
                     all = false;
                 }
                 Ok(Outcome::Gone) | Err(TargetError::NotFound) => {
-                    return self.vanished(change, intent, edits.iter().any(diff::deactivates)).await;
+                    return self.vanished(change, intent, switches_off).await;
+                }
+                Err(TargetError::AnswerLost(why)) if edits.iter().all(|edit| matches!(edit, Edit::Foreign { .. })) => {
+                    // Nothing is remembered of them, so nothing stays open either.
+                    let recorded = Recorded::Edited { resource_id: resource_id.clone(), edits: Vec::new() };
+                    self.record(change, Some(intent), recorded, None).await?;
+                    self.hold(change, format!(
+                        "the answer to a removal of members that are nobody's here was lost ({why}); `resync` looks at them again"
+                    ));
+                    all = false;
                 }
                 Err(TargetError::AnswerLost(why)) => {
                     self.hold(change, format!("the answer to an update was lost ({why}); it is sent again by the next cycle"));
                     return Ok(());
                 }
                 Err(error @ (TargetError::Conflict(_) | TargetError::Rejected { .. })) => {
-                    self.refuse(change, intent, error.to_string()).await?;
+                    self.refuse(change, intent, Refusal::judged(&request.action, &error)).await?;
                     all = false;
                 }
                 Err(error) => return self.give_up(change, intent, error).await,
@@ -94,7 +110,7 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
             self.store.intend(self.cycle, vec![Intent { change: open, tally: Tally::default() }]).await?;
         }
         let done = of_members(edits, |member| !undone.contains(member) && !doubtful.contains(member));
-        let claim = claim_of(self.is_claimed(&change.entry_id), change.claim, false);
+        let claim = self.claim_after(change, false);
         let recorded = Recorded::Edited { resource_id: resource_id.clone(), edits: done };
         self.record(change, Some(intent), recorded, claim).await?;
         let mut left = undone.iter().chain(&doubtful);
@@ -106,10 +122,6 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
         };
         self.hold(change, format!("its members were changed but for entry {named}{others}: {why}"));
         Ok(())
-    }
-
-    fn is_claimed(&self, entry_id: &EntryId) -> bool {
-        self.claims.contains(entry_id)
     }
 
     /// Some providers change a resource's id with an edit.
@@ -171,30 +183,47 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
         } else {
             self.done("deactivated");
         }
+        self.gone(change, intent).await
+    }
+
+    /// The resource is not there any more.
+    async fn gone(&self, change: &Change, intent: IntentId) -> Result<(), CycleError> {
         self.record(change, Some(intent), Recorded::Gone, Some(false)).await?;
         self.unlink(&change.entry_id);
+        Ok(())
+    }
+
+    /// A delete that only switched the user off: the link stays, so that a return finds it.
+    async fn switched_off(&self, change: &Change, intent: IntentId, resource_id: &ResourceId) -> Result<(), CycleError> {
+        let path = AttributePath::known("active");
+        let off = Edit::Attribute { path, before: None, after: Some(Value::Flag(false)) };
+        let recorded = Recorded::Edited { resource_id: resource_id.clone(), edits: vec![off] };
+        self.record(change, Some(intent), recorded, Some(false)).await?;
+        self.done("deactivated");
+        tracing::info!(channel = %self.channel.name(), entry = %change.entry_id, "deleted, which switches it off there");
         Ok(())
     }
 
     /// Deletes a resource; one that is gone already is what was wanted.
     pub(super) async fn delete(&self, change: &Change) -> Result<(), CycleError> {
         let (intent, answer) = self.send(change.clone(), change, &References::new()).await?;
-        match answer {
-            Ok(_) | Err(TargetError::NotFound) => {
-                self.record(change, Some(intent), Recorded::Gone, Some(false)).await?;
-                self.unlink(&change.entry_id);
+        let stays = change.resource_type == ResourceType::User && self.channel.target.capabilities().delete_is_deactivate;
+        match (answer, &change.action) {
+            (Ok(_), Action::Delete { resource_id }) if stays => self.switched_off(change, intent, resource_id).await,
+            (Ok(_) | Err(TargetError::NotFound), _) => {
+                self.gone(change, intent).await?;
                 self.done("deleted");
                 tracing::info!(channel = %self.channel.name(), entry = %change.entry_id, "deleted");
                 Ok(())
             }
-            Err(TargetError::AnswerLost(why)) => {
+            (Err(TargetError::AnswerLost(why)), _) => {
                 self.hold(change, format!("the answer to its delete was lost ({why}); it is sent again by the next cycle"));
                 Ok(())
             }
-            Err(error @ (TargetError::Conflict(_) | TargetError::Rejected { .. })) => {
-                self.refuse(change, intent, error.to_string()).await
+            (Err(error @ (TargetError::Conflict(_) | TargetError::Rejected { .. })), action) => {
+                self.refuse(change, intent, Refusal::judged(action, &error)).await
             }
-            Err(error) => self.give_up(change, intent, error).await,
+            (Err(error), _) => self.give_up(change, intent, error).await,
         }
     }
 }

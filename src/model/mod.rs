@@ -18,4 +18,4 @@ pub use knowledge::{Fact, Knowledge, Witness};
 pub use link::{Link, Origin, Uncertain};
 pub use reading::{Coverage, ScopeGroup, Selection, Wanted};
 pub use resource::{AttributePath, PathError, Resource, ResourceId, ResourceType, Selector, Value};
-pub use snapshot::{ChannelName, Leaver, LinkedCounts, Snapshot, TargetName, WindowTally};
+pub use snapshot::{ChannelName, Leaver, LinkedCounts, Refused, Snapshot, TargetName, WindowTally};

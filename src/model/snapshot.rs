@@ -80,6 +80,17 @@ pub struct Leaver {
     pub ago: Duration,
 }
 
+/// A request that the target refused for what it says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// A digest of what it said.
+    pub digest: String,
+    /// The target's words.
+    pub why: String,
+    /// It is time to try it again.
+    pub due: bool,
+}
+
 /// Everything remembered of one target, as seen by one channel.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Snapshot {
@@ -91,6 +102,8 @@ pub struct Snapshot {
     pub leavers: BTreeMap<EntryId, Leaver>,
     /// Creates that were sent and never answered, with what was sent: looked up, never repeated blindly.
     pub unanswered_creates: BTreeMap<EntryId, Resource>,
+    /// Requests that were refused for what they say, by entry.
+    pub refused: BTreeMap<EntryId, Vec<Refused>>,
     /// Which entry each of the channel's scope groups was when it was first read, by the DN of the configuration.
     pub scope_groups: BTreeMap<DnKey, EntryId>,
     /// What was found out about the target.

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use super::answer::Answer;
 use super::bisect::is_server_error;
@@ -14,7 +15,7 @@ use super::recent::Recent;
 use super::request::Request;
 use super::transport::Transport;
 use super::turns::Turns;
-use super::{Dialect, SaidBy, Settings, listing, members};
+use super::{Dialect, FilterUse, SaidBy, Settings, listing, members};
 use crate::cycle::{Found, Lookup, Outcome, References, Target, TargetError};
 use crate::model::{Capabilities, Fact, Knowledge, ResourceId, ResourceType, Witness};
 use crate::plan::{Action, Change};
@@ -133,6 +134,26 @@ impl Target for Provider {
         for (knob, fact) in knowledge {
             self.learn(knob, &fact.value, fact.witness);
         }
+    }
+
+    fn forget(&self) {
+        let mut announced = std::mem::take(&mut *self.facts.lock().unwrap_or_else(PoisonError::into_inner));
+        announced.retain(|_, fact| fact.witness == Witness::Announced);
+        *self.dialect.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(self.configured.clone());
+        self.recall(&announced);
+    }
+
+    fn filters(&self, resource_type: ResourceType) -> bool {
+        let dialect = self.dialect();
+        let (keys, known) = match resource_type {
+            ResourceType::User => (&dialect.capabilities.match_keys.users, &dialect.knobs.unfilterable_users),
+            ResourceType::Group => (&dialect.capabilities.match_keys.groups, &dialect.knobs.unfilterable_groups),
+        };
+        dialect.knobs.filter != FilterUse::Scan && keys.iter().all(|key| !known.contains(key))
+    }
+
+    fn settle(&self) -> Duration {
+        self.dialect().knobs.settle
     }
 
     fn learnt(&self) -> Knowledge {

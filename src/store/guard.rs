@@ -65,6 +65,16 @@ pub(super) fn count_once(connection: &Connection, older: IntentId, newer: Intent
     Ok(())
 }
 
+/// What was taken from one group counts as taken from another, whose resource it is now.
+pub(super) fn hand_over(connection: &Connection, target: &str, from: &EntryId, to: &EntryId) -> Result<(), Fault> {
+    connection.prepare_cached("UPDATE guard_event SET entry_id = ?3 WHERE target = ?1 AND entry_id = ?2")?.execute([
+        target,
+        from.as_str(),
+        to.as_str(),
+    ])?;
+    Ok(())
+}
+
 /// What the channel took away since a time, and what it claimed then.
 /// While answers are lost, the same user or group counts once per kind, however often it was sent.
 pub(super) fn tally(connection: &Connection, target: &str, channel: &str, since: i64) -> Result<WindowTally, Fault> {

@@ -6,6 +6,7 @@ use rusqlite::Connection;
 use crate::cycle::CycleId;
 
 use super::fault::Fault;
+use super::refused;
 
 /// Closed journal rows and the cycles between the kept ones live this long.
 const HISTORY: SignedDuration = SignedDuration::from_hours(90 * 24);
@@ -36,6 +37,7 @@ pub(super) fn sweep(connection: &Connection, now: Timestamp) -> Result<(), Fault
         [old],
     )?;
     connection.execute("DELETE FROM guard_event WHERE at < ?1", [before(GUARD_EVENTS)])?;
+    refused::sweep(connection, now)?;
     connection.execute("DELETE FROM member WHERE id NOT IN (SELECT member_id FROM membership)", [])?;
     Ok(())
 }

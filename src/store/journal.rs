@@ -43,7 +43,7 @@ pub(super) fn intend(connection: &Connection, cycle: &CycleRow, intent: &Intent,
 /// Closes the intent of a record; a record without one becomes a row of history.
 pub(super) fn close(connection: &Connection, cycle: &CycleRow, record: &Record, now: i64) -> Result<(), Fault> {
     let (result, detail) = match &record.result {
-        Recorded::Refused(detail) => ("refused", Some(detail.as_str())),
+        Recorded::Refused(detail) | Recorded::Declined { why: detail, .. } => ("refused", Some(detail.as_str())),
         Recorded::Linked { .. }
         | Recorded::Relinked { .. }
         | Recorded::Edited { .. }
@@ -81,7 +81,7 @@ fn note(
         (Recorded::Edited { .. }, _) => "update",
         (Recorded::Corrected(_), _) => "correct",
         (Recorded::Gone, _) => "gone",
-        (Recorded::Refused(_), _) => "refuse",
+        (Recorded::Refused(_) | Recorded::Declined { .. }, _) => "refuse",
         (Recorded::Unchanged, Some(true)) => "claim",
         (Recorded::Unchanged, Some(false)) => "release",
         (Recorded::Unchanged, None) => return Ok(()),
@@ -143,6 +143,14 @@ pub(super) fn settle(
             }
         }
     }
+    Ok(())
+}
+
+/// What is open of one entry is another's from now on, as its resource is.
+pub(super) fn hand_over(connection: &Connection, target: &str, from: &EntryId, to: &EntryId) -> Result<(), Fault> {
+    connection
+        .prepare_cached("UPDATE journal SET entry_id = ?3 WHERE target = ?1 AND entry_id = ?2 AND closed_at IS NULL")?
+        .execute([target, from.as_str(), to.as_str()])?;
     Ok(())
 }
 

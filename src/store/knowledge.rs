@@ -5,6 +5,7 @@ use rusqlite::{Connection, params};
 use crate::model::{Fact, Knowledge, Witness};
 
 use super::fault::Fault;
+use super::status::{FactStatus, time};
 use super::words::Word;
 
 /// Everything known about a target.
@@ -17,6 +18,19 @@ pub(super) fn read(connection: &Connection, target: &str) -> Result<Knowledge, F
         knowledge.insert(row.get(0)?, Fact { value: row.get(1)?, witness });
     }
     Ok(knowledge)
+}
+
+/// Everything known about a target, with since when.
+pub(super) fn dated(connection: &Connection, target: &str) -> Result<Vec<FactStatus>, Fault> {
+    let mut statement = connection
+        .prepare_cached("SELECT key, value, witness, learnt_at FROM target_knowledge WHERE target = ?1 ORDER BY key")?;
+    let mut rows = statement.query([target])?;
+    let mut facts = Vec::new();
+    while let Some(row) = rows.next()? {
+        let witness = Witness::read(row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?)?;
+        facts.push(FactStatus { knob: row.get(0)?, value: row.get(1)?, witness, since: time(row.get(3)?)? });
+    }
+    Ok(facts)
 }
 
 /// Replaces what is known about a target; what stays as it was keeps its date.

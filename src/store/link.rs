@@ -9,6 +9,7 @@ use crate::plan::{Edit, diff};
 
 use super::codec::{self, Paths};
 use super::fault::Fault;
+use super::mention;
 use super::words::Word;
 
 /// Number of a link's row.
@@ -55,6 +56,7 @@ pub(super) fn put(
             |row| row.get(0).map(LinkRow),
         )
         .map_err(|error| taken(connection, target, entry_id, resource_type, resource_id, error))?;
+    mention::put(connection, row.0, &acknowledged.attributes)?;
     put_members(connection, row, &acknowledged.members)
 }
 
@@ -87,17 +89,31 @@ pub(super) fn edit(
         .prepare_cached("UPDATE link SET resource_id = ?2, attributes = ?3, changed_at = ?4 WHERE id = ?1")?
         .execute(params![row.0, resource_id.as_str(), codec::attributes_text(&resource.attributes), now])
         .map_err(|error| taken(connection, target, entry_id, resource.resource_type, resource_id, error))?;
-    Ok(())
+    mention::put(connection, row.0, &resource.attributes)
 }
 
-/// Hands a link on to another entry.
+/// Hands a link on to another entry, with its claims, its members and its place in other groups.
 pub(super) fn relink(connection: &Connection, target: &str, from: &EntryId, to: &EntryId, now: i64) -> Result<(), Fault> {
     let row = required(connection, target, from)?;
+    if find(connection, target, to)?.is_some() {
+        return Fault::told(format!("entry {to} has a link at {target} and cannot take over that of entry {from}"));
+    }
     connection.prepare_cached("UPDATE link SET entry_id = ?2, changed_at = ?3 WHERE id = ?1")?.execute(params![
         row.0,
         to.as_str(),
         now
     ])?;
+    let of = connection
+        .prepare_cached(
+            "SELECT link_id FROM membership WHERE member_id = (SELECT id FROM member WHERE entry_id = ?1)
+                         AND link_id IN (SELECT id FROM link WHERE target = ?2 AND resource_type = 'group')",
+        )?
+        .query_map([from.as_str(), target], |found| found.get(0).map(LinkRow))?
+        .collect::<Result<Vec<_>, _>>()?;
+    for group in of {
+        remove_members(connection, group, std::iter::once(from))?;
+        add_members(connection, group, std::iter::once(to))?;
+    }
     Ok(())
 }
 
@@ -115,6 +131,7 @@ pub(super) fn correct(
         codec::attributes_text(&resource.attributes),
         now
     ])?;
+    mention::put(connection, row.0, &resource.attributes)?;
     put_members(connection, row, &resource.members)
 }
 
@@ -130,28 +147,10 @@ pub(super) fn drop(connection: &Connection, target: &str, entry_id: &EntryId) ->
     connection
         .prepare_cached(
             "DELETE FROM membership WHERE member_id = (SELECT id FROM member WHERE entry_id = ?2)
-             AND link_id IN (SELECT id FROM link WHERE target = ?1)",
+             AND link_id IN (SELECT id FROM link WHERE target = ?1 AND resource_type = 'group')",
         )?
         .execute(params![target, entry_id.as_str()])?;
-    drop_references(connection, target, entry_id)
-}
-
-fn drop_references(connection: &Connection, target: &str, entry_id: &EntryId) -> Result<(), Fault> {
-    let mut naming =
-        connection.prepare_cached("SELECT id, attributes FROM link WHERE target = ?1 AND instr(attributes, ?2) > 0")?;
-    let rows: Vec<(i64, String)> =
-        naming.query_map(params![target, entry_id.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
-    for (row, text) in rows {
-        let mut attributes = codec::attributes(&text, &mut Paths::default())?;
-        let before = attributes.len();
-        attributes.retain(|_, value| value.reference() != Some(entry_id));
-        if attributes.len() != before {
-            connection
-                .prepare_cached("UPDATE link SET attributes = ?2 WHERE id = ?1")?
-                .execute(params![row, codec::attributes_text(&attributes)])?;
-        }
-    }
-    Ok(())
+    mention::drop(connection, target, entry_id)
 }
 
 /// The channel claims the entry's link.

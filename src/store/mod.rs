@@ -12,8 +12,10 @@ mod journal;
 mod knowledge;
 mod link;
 mod lock;
+mod mention;
 mod open;
 mod record;
+mod refused;
 mod snapshot;
 mod sqlite;
 mod status;
@@ -22,5 +24,5 @@ mod words;
 mod writer;
 
 pub use sqlite::Sqlite;
-pub use status::{ChannelStatus, CycleStatus, HeldStatus, QuarantineStatus};
+pub use status::{ChannelStatus, CycleStatus, FactStatus, HeldStatus, QuarantineStatus};
 pub use viewer::Viewer;

@@ -7,7 +7,7 @@ use crate::cycle::{Record, Recorded};
 use super::cycle::CycleRow;
 use super::fault::Fault;
 use super::journal::{self, Settles};
-use super::{guard, link};
+use super::{guard, link, refused};
 
 /// Writes a record. The caller's transaction makes it whole or nothing.
 pub(super) fn record(connection: &Connection, cycle: &CycleRow, record: &Record, now: i64) -> Result<(), Fault> {
@@ -23,7 +23,13 @@ pub(super) fn record(connection: &Connection, cycle: &CycleRow, record: &Record,
             Some(Settles::Edits(edits))
         }
         Recorded::Relinked { from } => {
+            // What was open of the new entry is about a resource that it does not get; what was open of the old one is
+            // about the resource that it does.
+            journal::settle(connection, target, entry_id, record.intent, &Settles::Everything, now)?;
             link::relink(connection, target, from, entry_id, now)?;
+            journal::hand_over(connection, target, from, entry_id)?;
+            guard::hand_over(connection, target, from, entry_id)?;
+            refused::forget(connection, target, from)?;
             None
         }
         Recorded::Corrected(resource) => {
@@ -40,9 +46,17 @@ pub(super) fn record(connection: &Connection, cycle: &CycleRow, record: &Record,
             }
             None
         }
+        Recorded::Declined { why, digest } => {
+            if let Some(intent) = record.intent {
+                guard::take_back(connection, intent)?;
+            }
+            refused::put(connection, target, entry_id, digest, why, now)?;
+            None
+        }
         Recorded::Unchanged => None,
     };
     if let Some(settles) = settles {
+        refused::forget(connection, target, entry_id)?;
         journal::settle(connection, target, entry_id, record.intent, &settles, now)?;
     }
     claim(connection, cycle, record, now)
@@ -53,7 +67,7 @@ pub(super) fn record(connection: &Connection, cycle: &CycleRow, record: &Record,
 fn claim(connection: &Connection, cycle: &CycleRow, record: &Record, now: i64) -> Result<(), Fault> {
     let (target, entry_id) = (cycle.target.as_str(), &record.entry_id);
     match (&record.result, record.claim) {
-        (Recorded::Refused(_) | Recorded::Gone, _) | (_, None) => Ok(()),
+        (Recorded::Refused(_) | Recorded::Declined { .. } | Recorded::Gone, _) | (_, None) => Ok(()),
         (_, Some(true)) => link::claim(connection, target, entry_id, &cycle.channel, now),
         (
             Recorded::Linked { .. }

@@ -15,7 +15,7 @@ use crate::plan::{Action, Edit};
 use super::codec::{self, Paths};
 use super::fault::Fault;
 use super::words::Word;
-use super::{guard, knowledge};
+use super::{guard, knowledge, refused};
 
 /// Loads a snapshot. The caller's transaction makes it consistent.
 pub(super) fn load(
@@ -32,6 +32,7 @@ pub(super) fn load(
         claims: claims(connection, target)?,
         leavers: leavers(connection, target, now)?,
         unanswered_creates: BTreeMap::new(),
+        refused: refused::read(connection, target.as_str(), now)?,
         scope_groups: scope_groups(connection, channel)?,
         knowledge: knowledge::read(connection, target.as_str())?,
         tally: guard::tally(connection, target.as_str(), channel.as_str(), since)?,

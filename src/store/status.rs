@@ -4,11 +4,11 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::cycle::{CycleEnd, Trigger};
-use crate::model::{ChannelName, EntryId, LinkedCounts, ResourceType, TargetName};
+use crate::model::{ChannelName, EntryId, LinkedCounts, ResourceType, TargetName, Witness};
 
 use super::fault::Fault;
-use super::snapshot;
 use super::words::Word;
+use super::{knowledge, snapshot};
 
 /// One channel at one target.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +29,21 @@ pub struct ChannelStatus {
     pub quarantine: Vec<QuarantineStatus>,
     /// Requests of this channel that were sent, perhaps, and never answered.
     pub unanswered: u64,
+    /// What is known about the target beyond its configuration.
+    pub knowledge: Vec<FactStatus>,
+}
+
+/// A fact about a target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FactStatus {
+    /// The knob of the dialect that it sets.
+    pub knob: String,
+    /// How.
+    pub value: String,
+    /// How it became known.
+    pub witness: Witness,
+    /// Since when.
+    pub since: Timestamp,
 }
 
 /// One cycle.
@@ -91,6 +106,7 @@ pub(super) fn channels(connection: &Connection) -> Result<Vec<ChannelStatus>, Fa
             held: held(connection, &channel)?,
             quarantine: quarantine(connection, &channel)?,
             unanswered: unanswered(connection, &channel, &target)?,
+            knowledge: knowledge::dated(connection, &target)?,
             channel: ChannelName::new(&channel),
             target: TargetName::new(&target),
         });
@@ -98,7 +114,8 @@ pub(super) fn channels(connection: &Connection) -> Result<Vec<ChannelStatus>, Fa
     Ok(channels)
 }
 
-fn time(milliseconds: i64) -> Result<Timestamp, Fault> {
+/// A moment as it is stored.
+pub(super) fn time(milliseconds: i64) -> Result<Timestamp, Fault> {
     Timestamp::from_millisecond(milliseconds).map_err(|_| Fault::Told("holds a time that cannot be".to_owned()))
 }
 

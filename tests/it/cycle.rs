@@ -568,3 +568,394 @@ async fn a_switch_off_that_the_provider_cannot_find_is_not_taken_for_done() {
     bridge.synced().await;
     assert_eq!(bridge.active(), ["ada", "eve"]);
 }
+
+/// Names of what a cycle left alone.
+fn held(report: &ldap2scim::cycle::Report) -> Vec<&str> {
+    report.held.iter().map(|held| held.name.as_str()).collect()
+}
+
+#[tokio::test]
+async fn as_many_requests_are_in_flight_as_there_are_workers_and_no_more() {
+    let mut bridge = Bridge::start(Personality::default()).await;
+    bridge.workers = 3;
+    for n in 0..24 {
+        bridge.directory.add_user(&format!("u{n:02}"));
+    }
+    bridge.provider.change_personality(|personality| personality.latency = Duration::from_millis(40));
+    bridge.synced().await;
+    let creates: Vec<std::time::Instant> = bridge.provider.writes().iter().map(|request| request.at).collect();
+    assert_eq!(creates.len(), 24);
+    for (earlier, later) in creates.iter().zip(creates.iter().skip(3)) {
+        assert!(*later - *earlier >= Duration::from_millis(40), "a fourth request while three were in flight");
+    }
+    assert!(creates[2] - creates[0] < Duration::from_millis(40), "three at once");
+}
+
+#[tokio::test]
+async fn a_stop_leaves_nothing_open_that_was_not_sent() {
+    let mut bridge = Bridge::start(Personality::default()).await;
+    bridge.workers = 1;
+    for n in 0..12 {
+        bridge.directory.add_user(&format!("u{n:02}"));
+    }
+    bridge.provider.change_personality(|personality| personality.latency = Duration::from_millis(50));
+    let (provider, stop) = (&bridge.provider, bridge.stop.clone());
+    let stopping = async move {
+        while provider.writes().len() < 2 {
+            tokio::task::yield_now().await;
+        }
+        stop.cancel();
+    };
+    let (report, ()) = tokio::join!(bridge.sync(), stopping);
+    assert!(matches!(report.error, Some(CycleError::Stopped)), "{:?}", report.error);
+    let snapshot = bridge.snapshot().await;
+    assert_eq!((bridge.provider.writes().len(), snapshot.links.len()), (2, 2));
+    assert!(snapshot.unanswered_creates.is_empty(), "{:?}", snapshot.unanswered_creates.keys());
+    let bridge = bridge.restarted();
+    bridge.synced().await;
+    assert_eq!(bridge.active().len(), 12);
+    bridge.assert_silent().await;
+}
+
+#[tokio::test]
+async fn refused_credentials_leave_nothing_open_and_are_not_used_for_more() {
+    let mut bridge = Bridge::start(Personality::default()).await;
+    bridge.workers = 1;
+    for n in 0..12 {
+        bridge.directory.add_user(&format!("u{n:02}"));
+    }
+    bridge.provider.fail_after("POST", "/Users", 2, 1000, Fault::status(401));
+    let report = bridge.sync().await;
+    assert!(matches!(report.error, Some(CycleError::Target(_))), "{:?}", report.error);
+    assert!(bridge.provider.writes().len() <= 4, "{:?}", writes(&bridge));
+    assert!(bridge.snapshot().await.unanswered_creates.is_empty());
+    bridge.provider.heal();
+    bridge.synced().await;
+    bridge.assert_silent().await;
+}
+
+#[tokio::test]
+async fn what_is_refused_for_what_it_says_is_not_sent_every_cycle() {
+    // A create that is refused, one that hides what it clashes with, and an edit.
+    for fault in [Fault::status(422), Fault::status(409)] {
+        let bridge = small_company().await;
+        bridge.synced().await;
+        bridge.directory.add_user("zoe");
+        bridge.directory.set("ada", "title", "x");
+        bridge.provider.fail_when("POST", "/Users", 1000, fault.clone());
+        bridge.provider.fail_when("PATCH", "/Users", 1000, Fault::status(400));
+        for _ in 0..2 {
+            let report = bridge.sync().await;
+            assert_eq!((report.end, held(&report)), (CycleEnd::DoneWithHeld, vec!["ada", "zoe"]));
+        }
+        bridge.provider.forget_requests();
+        let report = bridge.sync().await;
+        assert_eq!((report.end, held(&report)), (CycleEnd::DoneWithHeld, vec!["ada", "zoe"]));
+        assert!(report.held.iter().all(|held| held.why.contains("it is sent again when")), "{:?}", report.held);
+        assert_eq!(writes(&bridge), [""; 0], "{fault:?}");
+        assert_eq!(bridge.prepare().await.plan.held.len(), 2, "a dry run says the same");
+        bridge.directory.set("zoe", "title", "y");
+        bridge.sync().await;
+        assert_eq!(writes(&bridge), ["POST /Users"], "other words are tried");
+        bridge.pass(Duration::from_secs(2 * 3600));
+        bridge.provider.forget_requests();
+        bridge.sync().await;
+        assert_eq!(writes(&bridge).len(), 2, "time passed");
+        bridge.provider.heal();
+        bridge.provider.forget_requests();
+        bridge.sync().await;
+        bridge.resync().await;
+        assert_eq!(writes(&bridge).len(), 2, "a full look tries again");
+        assert_eq!(bridge.active(), ["ada", "bob", "eve", "zoe"]);
+        bridge.assert_silent().await;
+    }
+}
+
+#[tokio::test]
+async fn a_switch_off_is_sent_however_often_it_was_refused() {
+    let bridge = small_company().await;
+    bridge.synced().await;
+    bridge.directory.set_status("bob", Status::Disabled);
+    bridge.directory.put_group("makers", &["ada"]);
+    bridge.directory.remove("id-eve");
+    bridge.provider.fail_when("PATCH", "/", 1000, Fault::status(400));
+    for _ in 0..4 {
+        bridge.provider.forget_requests();
+        bridge.sync().await;
+        assert!(writes(&bridge).len() >= 3, "{:?}", writes(&bridge));
+    }
+    bridge.provider.heal();
+    bridge.sync().await;
+    assert_eq!(bridge.active(), ["ada"]);
+    assert_eq!(bridge.members("makers"), ["ada"]);
+}
+
+#[tokio::test]
+async fn where_switching_off_deletes_the_link_goes_and_a_return_creates() {
+    let mut bridge = small_company().await;
+    bridge.knob("deactivate_is_delete", "yes");
+    bridge.synced().await;
+    bridge.directory.remove("id-bob");
+    bridge.synced().await;
+    let bob = ldap2scim::model::EntryId::new("id-bob");
+    let snapshot = bridge.snapshot().await;
+    assert!(!snapshot.links.contains_key(&bob) && !snapshot.leavers.contains_key(&bob));
+    assert!(snapshot.links.values().all(|link| !link.acknowledged.members.contains(&bob)));
+    let id = bridge.provider.user("bob").unwrap()["id"].as_str().unwrap().to_owned();
+    bridge.provider.remove(&id);
+    bridge.assert_silent().await;
+    bridge.directory.add_user("bob");
+    bridge.directory.put_group("makers", &["ada", "bob"]);
+    bridge.synced().await;
+    assert_eq!(bridge.active(), ["ada", "bob", "eve"]);
+    assert_eq!(bridge.members("makers"), ["ada", "bob"]);
+}
+
+#[tokio::test]
+async fn where_deleting_switches_off_the_link_stays() {
+    let mut bridge = small_company().await;
+    bridge.rules.user_removal = UserRemoval::Delete;
+    bridge.knob("delete_is_deactivate", "yes");
+    bridge.synced().await;
+    bridge.directory.remove("id-bob");
+    let report = bridge.sync().await;
+    assert_eq!(report.applied.done.get("deactivated"), Some(&1));
+    let bob = ldap2scim::model::EntryId::new("id-bob");
+    let snapshot = bridge.snapshot().await;
+    assert_eq!(snapshot.links[&bob].acknowledged.active(), Some(false));
+    assert!(!snapshot.claims.contains_key(&bob) && snapshot.leavers.contains_key(&bob));
+    bridge.assert_silent().await;
+}
+
+/// Carries out a plan that was changed by hand.
+async fn apply(bridge: &Bridge, change: impl FnOnce(&mut ldap2scim::plan::Plan)) -> ldap2scim::cycle::Applied {
+    use ldap2scim::cycle::{CycleStart, CycleSummary, Progress, Store, Trigger};
+    let mut prepared = bridge.prepare().await;
+    change(&mut prepared.plan);
+    let (store, channel) = (bridge.store(), bridge.channel());
+    let (progress, _) = tokio::sync::watch::channel(Progress::default());
+    let start = CycleStart {
+        channel: channel.name().clone(),
+        target: channel.target_name.clone(),
+        trigger: Trigger::Sync,
+        linked: Default::default(),
+    };
+    let cycle = store.begin(&start).await.unwrap();
+    let (applied, result) = ldap2scim::cycle::apply(&channel, &store, cycle, &prepared, &bridge.stop, &progress).await;
+    result.unwrap();
+    let summary = CycleSummary { end: CycleEnd::Done, messages: Vec::new(), counts: Vec::new(), held: None, quarantine: None };
+    store.finish(cycle, &summary).await.unwrap();
+    store.close().await;
+    bridge.pass(Duration::from_secs(60));
+    applied
+}
+
+fn planned(name: &str, id: &str, stage: ldap2scim::plan::Stage, action: ldap2scim::plan::Action) -> ldap2scim::plan::Planned {
+    use ldap2scim::model::{EntryId, ResourceType};
+    use ldap2scim::plan::{Change, ClaimAfter, Planned, Reason, Stage, Tally};
+    let resource_type = match stage {
+        Stage::Users | Stage::Revoke => ResourceType::User,
+        _ => ResourceType::Group,
+    };
+    let change = Change {
+        entry_id: EntryId::new(id),
+        resource_type,
+        name: name.to_owned(),
+        action,
+        reason: Reason::AttributesDiffer,
+        claim: ClaimAfter::Held,
+        tally: Tally::default(),
+    };
+    Planned { stage, after: Vec::new(), change }
+}
+
+#[tokio::test]
+async fn a_link_that_is_handed_on_keeps_its_resource_and_gets_its_members_last() {
+    use ldap2scim::model::{EntryId, ResourceId};
+    use ldap2scim::plan::{Action, Edit, Stage};
+    let bridge = small_company().await;
+    bridge.synced().await;
+    let id = bridge.provider.group("makers").unwrap()["id"].as_str().unwrap().to_owned();
+    bridge.directory.remove("id-g-makers");
+    bridge.directory.put_group("makers2", &["ada", "eve"]);
+    bridge.directory.set("ada", "cn", "ada");
+    bridge.provider.forget_requests();
+    let applied = apply(&bridge, |plan| {
+        let members = Edit::Members { add: [EntryId::new("id-eve")].into(), remove: [EntryId::new("id-bob")].into() };
+        let action =
+            Action::Relink { resource_id: ResourceId::new(&id), from: EntryId::new("id-g-makers"), edits: vec![members] };
+        plan.changes = vec![planned("makers", "id-g-makers2", Stage::Groups, action)];
+    })
+    .await;
+    assert_eq!((applied.done.get("relinked"), applied.held.len()), (Some(&1), 0));
+    assert!(writes(&bridge).iter().all(|line| line.starts_with("PATCH ")), "{:?}", writes(&bridge));
+    assert_eq!(bridge.members("makers"), ["ada", "eve"]);
+    let snapshot = bridge.snapshot().await;
+    let link = &snapshot.links[&EntryId::new("id-g-makers2")];
+    assert_eq!((link.resource_id.as_str(), link.acknowledged.members.len()), (id.as_str(), 2));
+    assert!(snapshot.claims.contains_key(&EntryId::new("id-g-makers2")));
+    assert!(!snapshot.links.contains_key(&EntryId::new("id-g-makers")));
+}
+
+#[tokio::test]
+async fn of_a_ring_of_names_nobody_takes_what_was_not_parked() {
+    use ldap2scim::model::{AttributePath, ResourceId, Value};
+    use ldap2scim::plan::{Action, Edit, Planned, Stage};
+    for parked in [true, false] {
+        let bridge = small_company().await;
+        bridge.synced().await;
+        let id = |name: &str| bridge.provider.user(name).unwrap()["id"].as_str().unwrap().to_owned();
+        let (ada, bob) = (id("ada"), id("bob"));
+        let rename = |entry: &str, resource: &str, from: &str, to: &str, after: Vec<usize>| {
+            let path = AttributePath::parse("userName").unwrap();
+            let edit = Edit::Attribute { path, before: Some(Value::from(from)), after: Some(Value::from(to)) };
+            let action = Action::Update { resource_id: ResourceId::new(resource), edits: vec![edit] };
+            Planned { after, ..planned(from, entry, Stage::Users, action) }
+        };
+        let changes = vec![
+            rename("id-ada", &ada, "ada", "ada.swap-1", vec![]),
+            rename("id-bob", &bob, "bob", "ada", vec![0]),
+            rename("id-ada", &ada, "ada.swap-1", "bob", vec![0, 1]),
+        ];
+        if !parked {
+            bridge.provider.fail_when("PATCH", &ada, 1, Fault::status(400));
+        }
+        let applied = apply(&bridge, |plan| plan.changes = changes).await;
+        let name = |id: &str| {
+            let user = bridge.provider.users().into_iter().find(|user| user["id"] == id).unwrap();
+            user["userName"].as_str().unwrap().to_owned()
+        };
+        let (names, left) = ([name(&ada), name(&bob)], applied.held.len());
+        let expected = if parked { (["bob", "ada"], 0) } else { (["ada", "bob"], 3) };
+        assert_eq!((names.each_ref().map(String::as_str), left), expected);
+    }
+}
+
+#[tokio::test]
+async fn a_target_that_cannot_filter_is_listed_once() {
+    let mut bridge = small_company().await;
+    bridge.knob("filter", "scan");
+    for n in 0..5 {
+        bridge.provider.add_user(&format!("stranger{n}"), json!({"active": true}));
+    }
+    bridge.synced().await;
+    let reads = bridge.provider.requests().iter().filter(|request| request.line().starts_with("GET /Users")).count();
+    assert_eq!(reads, 1);
+    bridge.assert_silent().await;
+}
+
+#[tokio::test]
+async fn a_list_that_breaks_off_is_replaced_by_look_ups() {
+    let bridge = small_company().await;
+    for n in 0..5 {
+        bridge.directory.add_user(&format!("u{n}"));
+    }
+    let ada = bridge.provider.add_user("ada", json!({"active": true}));
+    bridge.provider.fail_when("GET", "count=100", 1000, Fault::status(400));
+    let report = bridge.sync().await;
+    assert_eq!(report.end, CycleEnd::Done, "{:?} {:?}", report.error, report.held);
+    assert_eq!(bridge.provider.user("ada").unwrap()["id"], ada.as_str());
+    bridge.assert_no_duplicates();
+    let notes = report.prepared.unwrap().plan.notes;
+    assert!(notes.iter().any(|note| note.contains("8 look-ups instead")), "{notes:?}");
+}
+
+#[tokio::test]
+async fn a_create_that_cannot_be_asked_after_holds_its_entry_alone() {
+    let bridge = small_company().await;
+    bridge.synced().await;
+    bridge.directory.add_user("zoe");
+    bridge.provider.fail_when("POST", "/Users", 1, Fault::LostAnswer);
+    bridge.provider.fail_after("GET", "/Users", 1, 1000, Fault::status(400));
+    bridge.sync().await;
+    bridge.directory.remove("id-bob");
+    let report = bridge.sync().await;
+    assert_eq!((report.end, held(&report)), (CycleEnd::DoneWithHeld, vec!["zoe"]), "{:?}", report.error);
+    assert_eq!(bridge.active(), ["ada", "eve", "zoe"]);
+    bridge.provider.heal();
+    bridge.synced().await;
+    bridge.assert_no_duplicates();
+    bridge.assert_silent().await;
+}
+
+#[tokio::test]
+async fn a_full_look_forgets_what_answers_taught_and_keeps_what_is_announced() {
+    use ldap2scim::cycle::{CycleStart, Store, Trigger};
+    use ldap2scim::model::{Fact, Knowledge, Witness};
+    let bridge = small_company().await;
+    bridge.synced().await;
+    let (store, channel) = (bridge.store(), bridge.channel());
+    let start = CycleStart {
+        channel: channel.name().clone(),
+        target: channel.target_name.clone(),
+        trigger: Trigger::Sync,
+        linked: Default::default(),
+    };
+    let cycle = store.begin(&start).await.unwrap();
+    let fact = |value: &str, witness| Fact { value: value.to_owned(), witness };
+    let knowledge = Knowledge::from([
+        ("members_per_request".to_owned(), fact("7", Witness::Learnt)),
+        ("page_size".to_owned(), fact("50", Witness::Announced)),
+    ]);
+    store.learn(cycle, &knowledge).await.unwrap();
+    store.close().await;
+    bridge.synced().await;
+    assert_eq!(bridge.snapshot().await.knowledge, knowledge);
+    assert_eq!(bridge.resync().await.end, CycleEnd::Done);
+    assert_eq!(bridge.snapshot().await.knowledge.keys().collect::<Vec<_>>(), ["page_size"]);
+}
+
+#[tokio::test]
+async fn a_claim_ends_with_the_last_request_of_a_removal_and_not_before() {
+    use ldap2scim::model::{EntryId, ResourceId};
+    use ldap2scim::plan::{Action, Change, ClaimAfter, Edit, Planned, Stage};
+    let mut bridge = small_company().await;
+    bridge.knob("members_per_request", "1");
+    bridge.synced().await;
+    let id = bridge.provider.group("staff").unwrap()["id"].as_str().unwrap().to_owned();
+    let staff = EntryId::new("id-g-staff");
+    let part = |stage, leavers: &[&str]| {
+        let remove = leavers.iter().map(|name| EntryId::new(name)).collect();
+        let edits = vec![Edit::Members { add: Default::default(), remove }];
+        let one = planned("staff", "id-g-staff", Stage::Groups, Action::Update { resource_id: ResourceId::new(&id), edits });
+        Planned { stage, change: Change { claim: ClaimAfter::Ended, ..one.change }, after: Vec::new() }
+    };
+    // The second request of the first part is refused; the last part is done.
+    bridge.provider.fail_after("PATCH", "/Groups", 1, 1, Fault::status(400));
+    let parts = vec![part(Stage::Revoke, &["id-ada", "id-bob"]), part(Stage::Moves, &["id-eve"])];
+    assert_eq!(apply(&bridge, |plan| plan.changes = parts).await.held.len(), 1);
+    assert_eq!(bridge.members("staff").len(), 1);
+    assert!(bridge.snapshot().await.claims.contains_key(&staff), "somebody is still in it");
+    let parts = vec![part(Stage::Revoke, &["id-ada", "id-bob"]), part(Stage::Moves, &["id-eve"])];
+    assert_eq!(apply(&bridge, |plan| plan.changes = parts).await.held.len(), 0);
+    let snapshot = bridge.snapshot().await;
+    assert!(snapshot.links.contains_key(&staff) && !snapshot.claims.contains_key(&staff));
+    assert!(bridge.members("staff").is_empty());
+}
+
+#[tokio::test]
+async fn members_that_are_nobodys_are_removed_and_an_answer_lost_leaves_nothing_open() {
+    use ldap2scim::model::ResourceId;
+    use ldap2scim::plan::{Action, Edit, Stage};
+    for lost in [false, true] {
+        let bridge = small_company().await;
+        bridge.synced().await;
+        let group = bridge.provider.group("staff").unwrap()["id"].as_str().unwrap().to_owned();
+        let stranger = bridge.provider.add_user("stranger", json!({"active": true}));
+        bridge.provider.edit(&group, |group| {
+            group["members"].as_array_mut().unwrap().push(json!({ "value": stranger }));
+        });
+        if lost {
+            bridge.provider.fail_when("PATCH", "/Groups", 1000, Fault::LostAnswer);
+        }
+        let edits = vec![Edit::Foreign { remove: [ResourceId::new(&stranger)].into() }];
+        let action = Action::Update { resource_id: ResourceId::new(&group), edits };
+        let change = planned("staff", "id-g-staff", Stage::Groups, action);
+        let applied = apply(&bridge, |plan| plan.changes = vec![change]).await;
+        assert_eq!(applied.held.len(), usize::from(lost));
+        bridge.provider.heal();
+        assert_eq!(bridge.members("staff"), ["ada", "bob", "eve"], "done, whether it was answered or not");
+        assert!(bridge.snapshot().await.links.values().all(|link| link.uncertain.is_empty()));
+        bridge.assert_silent().await;
+    }
+}

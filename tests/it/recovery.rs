@@ -135,3 +135,24 @@ async fn a_stopped_cycle_is_taken_up_where_it_was() {
     let bridge = bridge.restarted();
     assert_converges(&bridge, &["ada", "bob", "eve"], &["ada", "bob", "eve"], "after a stop").await;
 }
+
+#[tokio::test]
+async fn absence_is_believed_of_a_second_look_only_where_new_ones_take_a_while_to_show() {
+    for settle in ["0", "1"] {
+        let mut bridge = company().await;
+        bridge.knob("settle", settle);
+        bridge.synced().await;
+        bridge.directory.add_user("zoe");
+        bridge.provider.fail_when("POST", "/Users", 1, Fault::LostRequest);
+        bridge.sync().await;
+        bridge.provider.forget_requests();
+        bridge.synced().await;
+        let requests = bridge.provider.requests();
+        let create = requests.iter().position(|request| request.method == "POST").unwrap();
+        let looks: Vec<_> = requests[..create].iter().filter(|request| request.query.contains("filter")).collect();
+        // One of recovery, one of matching; with a wait, another one of recovery.
+        assert_eq!(looks.len(), 2 + settle.parse::<usize>().unwrap());
+        let apart = looks[1].at - looks[0].at;
+        assert!(settle == "0" || apart >= std::time::Duration::from_secs(1), "{apart:?}");
+    }
+}

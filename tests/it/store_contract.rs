@@ -7,8 +7,8 @@ use ldap2scim::cycle::{
     CycleEnd, CycleId, CycleStart, CycleSummary, Intent, IntentId, Record, Recorded, Store, StoreError, Trigger,
 };
 use ldap2scim::model::{
-    AttributePath, ChannelName, EntryId, LinkedCounts, Origin, Resource, ResourceId, ResourceType, Snapshot, TargetName,
-    Uncertain, Value,
+    AttributePath, ChannelName, EntryId, Fact, Knowledge, Leaver, LinkedCounts, Origin, Resource, ResourceId, ResourceType,
+    Snapshot, TargetName, Uncertain, Value, Witness,
 };
 use ldap2scim::plan::{Action, Change, ClaimAfter, Edit, Reason, Tally};
 
@@ -342,6 +342,145 @@ mod contract {
         assert_eq!(snapshot.links[&EntryId::new("off")].acknowledged.active(), Some(false));
     }
 
+    pub async fn a_link_is_handed_on_with_all_that_belongs_to_it<S: Subject>() {
+        let subject = S::new();
+        let store = subject.open();
+        let (c, d) = (begin(&store, "c").await, begin(&store, "d").await);
+        store.record(c, vec![record(None, "old", linked("old", group("staff", "a b")), Some(true))]).await.unwrap();
+        store.record(d, vec![record(None, "old", Recorded::Unchanged, Some(true))]).await.unwrap();
+        store.record(c, vec![record(None, "outer", linked("outer", group("outer", "old a")), Some(true))]).await.unwrap();
+        intend(&store, c, update("old", vec![members("c", "a")])).await;
+        let taken = Tally { memberships: 3, ..Tally::default() };
+        let sent = intend(&store, c, Intent { tally: taken, ..update("old", vec![members("", "b")]) }).await;
+        store.record(c, vec![record(Some(sent), "old", edited("old", vec![members("", "b")]), None)]).await.unwrap();
+        intend(&store, c, create("new")).await;
+        let relinked = Recorded::Relinked { from: EntryId::new("old") };
+        store.record(c, vec![record(None, "new", relinked, Some(true))]).await.unwrap();
+        let snapshot = load(&store).await;
+        assert_eq!(snapshot.links.keys().cloned().collect::<BTreeSet<_>>(), set("new outer"));
+        let link = &snapshot.links[&EntryId::new("new")];
+        assert_eq!((link.resource_id.as_str(), &link.acknowledged.members), ("r-old", &set("a")));
+        assert_eq!(link.uncertain.members, set("a c"), "what was open about the resource stays open");
+        assert_eq!(snapshot.links[&EntryId::new("outer")].acknowledged.members, set("a new"));
+        let both = BTreeSet::from([ChannelName::new("c"), ChannelName::new("d")]);
+        assert_eq!(snapshot.claims[&EntryId::new("new")], both);
+        assert_eq!(snapshot.tally.per_group, BTreeMap::from([(EntryId::new("new"), 3)]));
+        assert!(snapshot.unanswered_creates.is_empty());
+    }
+
+    pub async fn a_link_is_not_handed_to_an_entry_that_has_one<S: Subject>() {
+        let subject = S::new();
+        let store = subject.open();
+        let cycle = begin(&store, "c").await;
+        link(&store, cycle, "a b").await;
+        let relinked = Recorded::Relinked { from: EntryId::new("a") };
+        let error = store.record(cycle, vec![record(None, "b", relinked, Some(true))]).await.unwrap_err().to_string();
+        assert!(error.contains("entry b") && error.contains("entry a"), "{error}");
+        assert_eq!(load(&store).await.links.len(), 2);
+    }
+
+    pub async fn members_that_are_nobodys_are_neither_remembered_nor_uncertain<S: Subject>() {
+        let subject = S::new();
+        let store = subject.open();
+        let cycle = begin(&store, "c").await;
+        store.record(cycle, vec![record(None, "g", linked("g", group("staff", "a")), Some(true))]).await.unwrap();
+        let before = load(&store).await.links;
+        let foreign = || vec![Edit::Foreign { remove: [ResourceId::new("stranger")].into() }];
+        intend(&store, cycle, update("g", foreign())).await;
+        assert_eq!(load(&store).await.links, before);
+        let sent = intend(&store, cycle, update("g", foreign())).await;
+        store.record(cycle, vec![record(Some(sent), "g", edited("g", foreign()), None)]).await.unwrap();
+        assert_eq!(load(&store).await.links, before);
+    }
+
+    pub async fn what_is_refused_is_remembered_until_something_is_acknowledged<S: Subject>() {
+        let subject = S::new();
+        let store = subject.open();
+        let cycle = begin(&store, "c").await;
+        let declined = || Recorded::Declined { why: "no".to_owned(), digest: "d1".to_owned() };
+        let hour = Duration::from_secs(3600);
+        let mut waits = Vec::new();
+        for _ in 0..8 {
+            let taken = Tally { identity: 1, ..Tally::default() };
+            let sent = intend(&store, cycle, Intent { tally: taken, ..create("a") }).await;
+            store.record(cycle, vec![record(Some(sent), "a", declined(), None)]).await.unwrap();
+            let mut hours = 0;
+            while !load(&store).await.refused[&EntryId::new("a")][0].due {
+                subject.advance(hour);
+                hours += 1;
+            }
+            waits.push(hours);
+        }
+        assert_eq!(waits, [0, 1, 2, 4, 8, 16, 24, 24]);
+        let snapshot = load(&store).await;
+        assert_eq!(snapshot.refused[&EntryId::new("a")][0].why, "no");
+        assert!(snapshot.unanswered_creates.is_empty() && snapshot.tally.identity == 0 && snapshot.links.is_empty());
+        link(&store, cycle, "a").await;
+        assert!(load(&store).await.refused.is_empty());
+        let sent = intend(&store, cycle, update("a", vec![attribute("title", Some("x"))])).await;
+        store.record(cycle, vec![record(Some(sent), "a", declined(), None)]).await.unwrap();
+        assert_eq!(load(&store).await.refused.len(), 1);
+        store.record(cycle, vec![record(None, "a", edited("a", vec![attribute("nickName", None)]), None)]).await.unwrap();
+        assert!(load(&store).await.refused.is_empty());
+    }
+
+    pub async fn leavers_are_told_with_their_last_channel_and_since_when<S: Subject>() {
+        let subject = S::new();
+        let store = subject.open();
+        let (c, d) = (begin(&store, "c").await, begin(&store, "d").await);
+        link(&store, c, "a b").await;
+        store.record(d, vec![record(None, "a", Recorded::Unchanged, Some(true))]).await.unwrap();
+        let give_up = |entry: &str| vec![record(None, entry, Recorded::Unchanged, Some(false))];
+        store.record(c, give_up("a")).await.unwrap();
+        assert!(load(&store).await.leavers.is_empty(), "somebody still claims it");
+        store.record(d, give_up("a")).await.unwrap();
+        subject.advance(DAY);
+        store.record(c, give_up("a")).await.unwrap();
+        let leaver = |channel: &str, ago| Leaver { channel: ChannelName::new(channel), ago };
+        let leavers = load(&store).await.leavers;
+        assert_eq!(leavers, BTreeMap::from([(EntryId::new("a"), leaver("d", DAY))]), "told once, and not put off");
+        store.record(c, vec![record(None, "a", Recorded::Unchanged, Some(true))]).await.unwrap();
+        assert!(load(&store).await.leavers.is_empty());
+        store.record(c, give_up("a")).await.unwrap();
+        assert_eq!(load(&store).await.leavers[&EntryId::new("a")], leaver("c", Duration::ZERO));
+    }
+
+    pub async fn whoever_is_dropped_is_nobodys_manager_or_member_any_more<S: Subject>() {
+        let subject = S::new();
+        let store = subject.open();
+        let cycle = begin(&store, "c").await;
+        let managed = |name: &str, manager: &str| {
+            let mut user = user(name);
+            user.attributes.insert(path("manager"), Value::Reference(EntryId::new(manager)));
+            user
+        };
+        link(&store, cycle, "boss other").await;
+        let by = |manager: &str| Edit::Attribute {
+            path: path("manager"),
+            before: None,
+            after: Some(Value::Reference(EntryId::new(manager))),
+        };
+        let records = vec![
+            record(None, "linked", linked("linked", managed("linked", "boss")), Some(true)),
+            record(None, "spared", linked("spared", managed("spared", "boss")), Some(true)),
+            record(None, "spared", edited("spared", vec![by("other")]), None),
+            record(None, "edited", linked("edited", user("edited")), Some(true)),
+            record(None, "edited", edited("edited", vec![by("boss")]), None),
+            record(None, "corrected", linked("corrected", user("corrected")), Some(true)),
+            record(None, "corrected", Recorded::Corrected(managed("corrected", "boss")), None),
+            record(None, "g", linked("g", group("staff", "boss other")), Some(true)),
+            record(None, "boss", Recorded::Gone, Some(false)),
+        ];
+        store.record(cycle, records).await.unwrap();
+        let links = load(&store).await.links;
+        let manager = |entry: &str| links[&EntryId::new(entry)].acknowledged.attributes.get(&path("manager")).cloned();
+        for entry in ["linked", "edited", "corrected"] {
+            assert_eq!(manager(entry), None, "{entry}");
+        }
+        assert_eq!(manager("spared"), Some(Value::Reference(EntryId::new("other"))));
+        assert_eq!(links[&EntryId::new("g")].acknowledged.members, set("other"));
+    }
+
     pub async fn a_refusal_leaves_the_claim<S: Subject>() {
         let subject = S::new();
         let store = subject.open();
@@ -535,6 +674,12 @@ mod sqlite {
         a_whole_comparison_settles_everything
         a_record_for_an_intent_that_is_not_open_is_an_error
         a_claim_ends_in_three_ways
+        a_link_is_handed_on_with_all_that_belongs_to_it
+        a_link_is_not_handed_to_an_entry_that_has_one
+        members_that_are_nobodys_are_neither_remembered_nor_uncertain
+        what_is_refused_is_remembered_until_something_is_acknowledged
+        leavers_are_told_with_their_last_channel_and_since_when
+        whoever_is_dropped_is_nobodys_manager_or_member_any_more
         a_refusal_leaves_the_claim
         the_window_counts_what_was_taken_away_and_forgets_in_time
         a_removal_that_is_sent_again_counts_once
@@ -787,6 +932,55 @@ mod sqlite {
         let status = subject.view().channels().unwrap().remove(1);
         assert_eq!(status.last.end, Some(CycleEnd::Failed), "a cycle that was cut off has failed");
         assert!(status.last.messages[0].contains("stopped before"));
+    }
+
+    #[tokio::test]
+    async fn status_tells_what_is_known_of_the_target_and_since_when() {
+        let subject = OnDisk::new();
+        let store = subject.open();
+        let cycle = begin(&store, "c").await;
+        let fact = |value: &str, witness| Fact { value: value.to_owned(), witness };
+        let mut knowledge = Knowledge::from([("bulk".to_owned(), fact("true", Witness::Announced))]);
+        store.learn(cycle, &knowledge).await.unwrap();
+        subject.advance(DAY);
+        knowledge.insert("user_update".to_owned(), fact("put", Witness::Learnt));
+        store.learn(cycle, &knowledge).await.unwrap();
+        let told = subject.view().channels().unwrap().remove(0).knowledge;
+        let told: Vec<_> = told
+            .iter()
+            .map(|fact| (fact.knob.as_str(), fact.value.as_str(), fact.witness, fact.since.as_second() - 1_700_000_000))
+            .collect();
+        assert_eq!(told, [("bulk", "true", Witness::Announced, 0), ("user_update", "put", Witness::Learnt, 86_400)]);
+    }
+
+    #[tokio::test]
+    async fn a_file_of_the_first_schema_keeps_its_leavers_and_its_references() {
+        let subject = OnDisk::new();
+        let connection = rusqlite::Connection::open(file(subject.path())).unwrap();
+        connection.execute_batch(include_str!("../../src/store/migrations/001_first.sql")).unwrap();
+        connection
+            .execute_batch(
+                r#"PRAGMA application_id = 0x6C327363;
+                PRAGMA user_version = 1;
+                INSERT INTO cycle (channel, target, started_by, started_at, ended_at, ended_as, linked_users, linked_groups, linked_memberships)
+                    VALUES ('c', 't', 'sync', 1, 2, 'done', 0, 0, 0);
+                INSERT INTO link (id, target, entry_id, resource_type, resource_id, origin, attributes, created_at, changed_at) VALUES
+                    (1, 't', 'here', 'user', '1', 'created', '{"v":1,"attributes":{"userName":"h","manager":{"entry":"left"}}}', 1, 1),
+                    (2, 't', 'left', 'user', '2', 'created', '{"v":1,"attributes":{"userName":"l","active":false}}', 1, 1);
+                INSERT INTO claim (link_id, channel, since) VALUES (1, 'c', 1);"#,
+            )
+            .unwrap();
+        std::fs::set_permissions(file(subject.path()), std::fs::Permissions::from_mode(0o600)).unwrap();
+        drop(connection);
+        let store = subject.open();
+        let snapshot = load(&store).await;
+        let leaver = &snapshot.leavers[&EntryId::new("left")];
+        assert_eq!((snapshot.leavers.len(), leaver.channel.as_str()), (1, "c"));
+        assert!(leaver.ago < DAY, "when they left is not known, so it counts from now");
+        let cycle = begin(&store, "c").await;
+        store.record(cycle, vec![record(None, "left", Recorded::Gone, Some(false))]).await.unwrap();
+        let links = load(&store).await.links;
+        assert_eq!(links[&EntryId::new("here")].acknowledged.attributes.get(&path("manager")), None);
     }
 
     #[tokio::test]

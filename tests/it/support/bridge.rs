@@ -35,7 +35,9 @@ pub struct Bridge {
 impl Bridge {
     pub async fn start(personality: Personality) -> Self {
         let provider = Provider::start(personality).await;
-        let settings = provider.settings();
+        let mut settings = provider.settings();
+        // What is new shows at once here.
+        settings.dialect.set("settle", "0", scim::SaidBy::Default).unwrap();
         Self {
             directory: Arc::new(Directory::default()),
             rules: rules(&settings),
@@ -52,6 +54,11 @@ impl Bridge {
     pub fn restarted(mut self) -> Self {
         self.stop = CancellationToken::new();
         self
+    }
+
+    /// Sets a knob of the target's dialect, as a configuration would.
+    pub fn knob(&mut self, name: &str, value: &str) {
+        assert_eq!(self.settings.dialect.set(name, value, scim::SaidBy::Configuration), Ok(true));
     }
 
     /// Lets time pass for the store.
