@@ -34,8 +34,14 @@ pub struct Bridge {
 
 impl Bridge {
     pub async fn start(personality: Personality) -> Self {
+        Self::start_as(personality, |_| {}).await
+    }
+
+    /// With settings of its own.
+    pub async fn start_as(personality: Personality, change: impl FnOnce(&mut scim::Settings)) -> Self {
         let provider = Provider::start(personality).await;
-        let settings = provider.settings();
+        let mut settings = provider.settings();
+        change(&mut settings);
         Self {
             directory: Arc::new(Directory::default()),
             rules: rules(&settings),
@@ -60,8 +66,17 @@ impl Bridge {
     }
 
     pub fn store(&self) -> Sqlite {
-        let now = self.now.clone();
-        Sqlite::open_in(self.state_dir.path(), move || Timestamp::from_second(now.load(Ordering::SeqCst)).unwrap()).unwrap()
+        let deadline = std::time::Instant::now() + Duration::from_secs(10);
+        loop {
+            let now = self.now.clone();
+            let clock = move || Timestamp::from_second(now.load(Ordering::SeqCst)).unwrap();
+            match Sqlite::open_in(self.state_dir.path(), clock) {
+                Ok(store) => return store,
+                // After a crash in this process the thread of the store that was dropped lets go of the file in its own time.
+                Err(error) => assert!(std::time::Instant::now() < deadline, "{error}"),
+            }
+            std::thread::yield_now();
+        }
     }
 
     pub fn channel(&self) -> Channel<Directory, scim::Provider> {

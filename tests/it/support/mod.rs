@@ -2,6 +2,7 @@
 
 pub mod bridge;
 pub mod directory;
+pub mod personalities;
 pub mod provider;
 pub mod scim_server;
 pub mod site;

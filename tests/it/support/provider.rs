@@ -18,10 +18,25 @@
 //! ```
 
 mod answers;
+mod lifecycle;
 mod line;
+mod lists;
+mod manners;
+mod membership;
 mod patch;
 mod rules;
+mod schemas;
+mod served;
+mod shown;
 mod state;
+mod updates;
+mod weather;
+
+pub use lifecycle::{Deactivated, Lifecycle, Names};
+pub use membership::Membership;
+pub use shown::Spelling;
+pub use updates::{Pathless, Put, Updates};
+pub use weather::Weather;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -78,6 +93,20 @@ pub struct Personality {
     pub latency: Duration,
     /// ServiceProviderConfig says that PATCH is not supported, and there is none.
     pub no_patch: bool,
+    /// Groups are to be listed without their members.
+    pub group_lists_exclude_members: bool,
+    /// How resources are changed.
+    pub updates: Updates,
+    /// What groups do with members.
+    pub membership: Membership,
+    /// What becomes of resources.
+    pub lifecycle: Lifecycle,
+    /// How answers are spelled.
+    pub spelling: Spelling,
+    /// What befalls requests again and again.
+    pub weather: Option<Weather>,
+    /// Others than us are served too: only the RFCs are kept, not what we promise beyond them.
+    pub any_client: bool,
 }
 
 impl Default for Personality {
@@ -103,6 +132,13 @@ impl Default for Personality {
             manager_is_text: false,
             latency: Duration::ZERO,
             no_patch: false,
+            group_lists_exclude_members: true,
+            updates: Updates::default(),
+            membership: Membership::default(),
+            lifecycle: Lifecycle::default(),
+            spelling: Spelling::default(),
+            weather: None,
+            any_client: false,
         }
     }
 }
@@ -143,6 +179,8 @@ pub enum Paging {
     TotalAsText,
     /// totalResults is this much too high.
     TotalTooHigh(usize),
+    /// By cursor (RFC 9865), and nothing past the first page without one.
+    Cursor,
 }
 
 /// Forms of member removal.
@@ -165,6 +203,10 @@ pub enum Fault {
     AfterCommit(u16),
     /// It is done, and never answered.
     Stall,
+    /// It is done and never answered, and `Provider::stalled` ends: the moment for a crash of ours.
+    Crash,
+    /// The same, and it is not done.
+    CrashBefore,
     /// It is done, and answered with more than 64 MiB.
     Huge,
 }
@@ -237,9 +279,9 @@ impl Provider {
     }
 
     pub fn start_blocking(personality: Personality) -> Self {
-        let state = Arc::new(Mutex::new(State::new(personality)));
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
+        let state = Arc::new(Mutex::new(State::new(personality, format!("http://{address}/scim/v2"))));
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let shared = state.clone();
         let thread = std::thread::spawn(move || {
@@ -361,6 +403,12 @@ impl Provider {
     /// The most writes that were ever in flight for one resource.
     pub fn most_in_flight(&self) -> usize {
         self.state().most_in_flight
+    }
+
+    /// Ends when a request met `Fault::Crash` or `Fault::CrashBefore`.
+    pub async fn stalled(&self) {
+        let stalled = self.state().stalled.clone();
+        stalled.notified().await;
     }
 
     /// Rules that requests broke.
