@@ -111,7 +111,7 @@ pub async fn find(
 }
 
 /// Each awkward name can be created, found again under exactly this name, and told from its neighbours.
-async fn names_survive(target: &scim::Provider) {
+pub async fn names_survive(target: &scim::Provider) {
     let mut users = BTreeMap::new();
     for name in AWKWARD {
         users.insert(*name, create(target, named(name)).await.unwrap());

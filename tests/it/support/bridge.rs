@@ -48,7 +48,7 @@ impl Bridge {
             settings,
             provider,
             workers: 4,
-            state_dir: tempfile::tempdir().unwrap(),
+            state_dir: state_dir(),
             stop: CancellationToken::new(),
             now: Arc::new(AtomicI64::new(1_780_000_000)),
         }
@@ -178,6 +178,13 @@ impl Bridge {
             assert_eq!(names.len(), count, "duplicates: {names:?}");
         }
     }
+}
+
+/// In memory where there is such a place: what is crashed here is the program and never the machine, and waiting for the
+/// disk is most of what a small cycle takes.
+fn state_dir() -> tempfile::TempDir {
+    let memory = std::path::Path::new("/dev/shm");
+    tempfile::tempdir_in(memory).or_else(|_| tempfile::tempdir()).unwrap()
 }
 
 /// Limits that nothing in a small test reaches.

@@ -54,6 +54,9 @@ pub fn keep(state: &mut State, kind: &'static str, id: &str, mut document: Json)
             Names::Kept | Names::Slug => {}
         }
     }
+    if let Some(flag) = document["active"].as_str().map(|text| text.eq_ignore_ascii_case("true")) {
+        document["active"] = json!(flag);
+    }
     state.remember(id);
     let mut own = id.to_owned();
     if let (true, "User", Some(external)) = (lifecycle.id_is_external_id, kind, document["externalId"].as_str()) {
