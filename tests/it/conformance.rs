@@ -46,7 +46,9 @@ fn assert_approved(personality: Personality, skipped: &[&str]) {
     let verdicts = judge(&provider);
     let wrong: Vec<String> = verdicts
         .iter()
-        .filter(|verdict| verdict.status != "SUCCESS" && !(verdict.status == "SKIPPED" && skipped.contains(&verdict.title.as_str())))
+        .filter(|verdict| {
+            verdict.status != "SUCCESS" && !(verdict.status == "SKIPPED" && skipped.contains(&verdict.title.as_str()))
+        })
         .map(|verdict| format!("{} {}: {}", verdict.status, verdict.title, verdict.reason))
         .collect();
     assert!(wrong.is_empty(), "{} of {} checks did not pass:\n{}", wrong.len(), verdicts.len(), wrong.join("\n"));

@@ -51,7 +51,9 @@ impl History {
     /// Whatever does not carry an id of ours.
     fn not_ours(&self) -> Vec<Json> {
         let all = self.bridge.provider.users().into_iter().chain(self.bridge.provider.groups());
-        all.filter(|one| !["userName", "displayName"].iter().any(|name| ours(&one[name]))).filter(|one| one["externalId"].as_str().is_none_or(|id| id == "id-x")).collect()
+        all.filter(|one| !["userName", "displayName"].iter().any(|name| ours(&one[name])))
+            .filter(|one| one["externalId"].as_str().is_none_or(|id| id == "id-x"))
+            .collect()
     }
 
     fn join(&mut self, number: usize, enabled: bool, manager: Option<usize>) {
@@ -150,9 +152,9 @@ impl History {
     /// Whoever is switched off is so before anybody is created.
     fn check_revocations(&self, requests: &[Recorded]) {
         let mut seen = BTreeSet::new();
-        let first_create = requests.iter().position(|request| {
-            request.method == "POST" && (request.path == "/Users" || request.path == "/Groups")
-        });
+        let first_create = requests
+            .iter()
+            .position(|request| request.method == "POST" && (request.path == "/Users" || request.path == "/Groups"));
         for (place, request) in requests.iter().enumerate() {
             let operations = request.body["Operations"].as_array().cloned().unwrap_or_default();
             let off = |json: &Json| *json == json!(false) || *json == json!("False");
@@ -284,11 +286,8 @@ impl History {
     async fn after(&mut self, step: usize) -> Vec<(String, String)> {
         let report = self.cycle().await;
         self.check_always();
-        let held: BTreeMap<String, String> = report
-            .iter()
-            .flat_map(|report| &report.held)
-            .map(|held| (held.entry_id.to_string(), held.why.clone()))
-            .collect();
+        let held: BTreeMap<String, String> =
+            report.iter().flat_map(|report| &report.held).map(|held| (held.entry_id.to_string(), held.why.clone())).collect();
         assert!(held.values().all(|why| !why.is_empty()), "held without a reason in step {step}\n{}", self.story());
         let mut wrong = self.differences();
         wrong.retain(|(entry, _)| report.is_none() || !held.contains_key(entry));

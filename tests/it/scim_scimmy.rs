@@ -8,7 +8,9 @@ use ldap2scim::plan::Action;
 use ldap2scim::scim::{self, SaidBy};
 use serde_json::Value as Json;
 
-use crate::scim_server::{change, create, delete, edit, edit_with, find, group, members, named, names_survive, path, user};
+use crate::scim_server::{
+    AWKWARD, change, create, delete, edit, edit_with, find, group, members, named, names_survive, path, user,
+};
 use crate::support::bridge::Bridge;
 use crate::support::provider::Personality;
 use crate::support::scim_server::{Make, ScimServer};
@@ -17,7 +19,9 @@ const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:
 
 #[tokio::test]
 async fn awkward_names_survive_filters_and_paths() {
-    names_survive(&ScimServer::start_as(Make::Scimmy).await.target()).await;
+    // SCIMMY takes the escapes of a filter's string literally, so that it finds nobody with a backslash.
+    let names: Vec<&str> = AWKWARD.iter().copied().filter(|name| !name.contains('\\')).collect();
+    names_survive(&ScimServer::start_as(Make::Scimmy).await.target(), &names).await;
 }
 
 #[tokio::test]
@@ -41,12 +45,22 @@ async fn a_user_lives_through_every_edit() {
     let Outcome::Exists(id) = target.apply(&change(ResourceType::User, Action::Create(ada)), &references).await.unwrap() else {
         panic!("it is gone")
     };
-    assert_eq!(find(&target, ResourceType::User, "userName", "ada").await.unwrap(), std::slice::from_ref(&id), "as adopting does");
-    edit(&target, &id, &[(mail, None, Some("ada@x.example".into())), ("name.familyName", Some("Byron".into()), Some("King".into()))])
+    assert_eq!(
+        find(&target, ResourceType::User, "userName", "ada").await.unwrap(),
+        std::slice::from_ref(&id),
+        "as adopting does"
+    );
+    edit(
+        &target,
+        &id,
+        &[(mail, None, Some("ada@x.example".into())), ("name.familyName", Some("Byron".into()), Some("King".into()))],
+    )
+    .await
+    .unwrap();
+    edit(&target, &id, &[(mail, Some("ada@x.example".into()), Some("ada@y.example".into()))]).await.unwrap();
+    edit(&target, &id, &[(mobile, Some("+441".into()), None), (&department, Some("R&D".into()), Some("Sales".into()))])
         .await
         .unwrap();
-    edit(&target, &id, &[(mail, Some("ada@x.example".into()), Some("ada@y.example".into()))]).await.unwrap();
-    edit(&target, &id, &[(mobile, Some("+441".into()), None), (&department, Some("R&D".into()), Some("Sales".into()))]).await.unwrap();
     edit(&target, &id, &[(&manager, Some(Value::Reference(EntryId::new("boss"))), None)]).await.unwrap();
     edit(&target, &id, &[("active", Some(Value::Flag(true)), Some(Value::Flag(false)))]).await.unwrap();
     edit(&target, &id, &[("userName", Some("ada".into()), Some("countess".into()))]).await.unwrap();
@@ -80,8 +94,7 @@ async fn members_come_and_go_and_lists_end_although_the_first_page_comes_again()
     members(&target, &eng, &[], &[ids[0].as_str(), ids[1].as_str()]).await.unwrap();
     let read = target.get(ResourceType::Group, &eng).await.unwrap().unwrap();
     assert_eq!(read.members, Some(BTreeSet::from([ids[2].clone()])));
-    let listed: BTreeSet<_> =
-        target.list(ResourceType::User).await.unwrap().into_iter().map(|found| found.resource_id).collect();
+    let listed: BTreeSet<_> = target.list(ResourceType::User).await.unwrap().into_iter().map(|found| found.resource_id).collect();
     assert_eq!(listed, ids.into_iter().collect());
     assert_eq!(target.population(ResourceType::User).await.unwrap(), Some(23));
     assert_eq!(delete(&target, ResourceType::Group, &eng).await.unwrap(), Outcome::Gone);

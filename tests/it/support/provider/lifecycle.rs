@@ -95,6 +95,7 @@ pub fn revives(body: &Json) -> bool {
     let operations = body["Operations"].as_array();
     on(body)
         || operations.into_iter().flatten().any(|operation| {
-            (operation["path"] == "active" && operation["value"] == true) || operation["path"].is_null() && on(&operation["value"])
+            (operation["path"] == "active" && operation["value"] == true)
+                || operation["path"].is_null() && on(&operation["value"])
         })
 }

@@ -10,7 +10,8 @@ const RESOURCE_TYPE: &str = "urn:ietf:params:scim:schemas:core:2.0:ResourceType"
 
 /// The answer, where the path is one of these.
 pub fn announced(state: &State, method: &str, path: &str) -> Option<Result<Json, Refusal>> {
-    let (collection, id) = path[1.min(path.len())..].split_once('/').map_or((&path[1.min(path.len())..], None), |(a, b)| (a, Some(b)));
+    let (collection, id) =
+        path[1.min(path.len())..].split_once('/').map_or((&path[1.min(path.len())..], None), |(a, b)| (a, Some(b)));
     let all = match collection {
         "ServiceProviderConfig" if id.is_none() => vec![config(state)],
         "Schemas" => schemas(&state.base),
@@ -103,10 +104,7 @@ fn several(name: &str, types: &[&str], mut parts: Vec<Json>) -> Json {
 fn user() -> Vec<Json> {
     let mut all = vec![
         attribute("userName", json!({ "required": true, "uniqueness": "server" })),
-        complex(
-            "name",
-            &texts(&["formatted", "familyName", "givenName", "middleName", "honorificPrefix", "honorificSuffix"]),
-        ),
+        complex("name", &texts(&["formatted", "familyName", "givenName", "middleName", "honorificPrefix", "honorificSuffix"])),
     ];
     all.extend(texts(&["displayName", "nickName"]));
     all.push(attribute("profileUrl", json!({ "type": "reference", "referenceTypes": ["external"] })));

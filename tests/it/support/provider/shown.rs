@@ -29,10 +29,7 @@ pub fn shown(state: &State, id: &str, (kind, json): &(&'static str, Json), with_
     }
     let place = format!("{}/{kind}s/{id}", state.base);
     let time = "2026-01-01T00:00:00Z";
-    object.insert(
-        "meta".to_owned(),
-        json!({ "resourceType": kind, "location": place, "created": time, "lastModified": time }),
-    );
+    object.insert("meta".to_owned(), json!({ "resourceType": kind, "location": place, "created": time, "lastModified": time }));
     if personality.spelling.numeric_ids || personality.odd_answers {
         object.insert("id".to_owned(), id.parse::<u64>().map_or(json!(id), |number| json!(number)));
     }

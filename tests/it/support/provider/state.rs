@@ -17,8 +17,11 @@ pub struct Rule {
     pub fault: Fault,
 }
 
-/// By id: resource type and document.
-pub type Resources = BTreeMap<String, (&'static str, Json)>;
+/// A resource: its type and its document.
+pub type Kept = (&'static str, Json);
+
+/// By id.
+pub type Resources = BTreeMap<String, Kept>;
 
 pub struct State {
     pub personality: Personality,
@@ -27,7 +30,7 @@ pub struct State {
     pub token: String,
     pub resources: Resources,
     /// What reads still show of what was changed: reads to go, and what was before.
-    stale: BTreeMap<String, (usize, Option<(&'static str, Json)>)>,
+    stale: BTreeMap<String, (usize, Option<Kept>)>,
     pub faults: Vec<Rule>,
     pub requests: Vec<Recorded>,
     pub violations: Vec<String>,
@@ -157,10 +160,11 @@ impl State {
         let sluggish = self.personality.lifecycle.names == lifecycle::Names::Slug && kind == "Group";
         let name = document[name_at].as_str().unwrap_or_default();
         let hidden = self.personality.hidden.iter().any(|hidden| hidden.eq_ignore_ascii_case(name));
-        let taken = self
-            .resources
-            .iter()
-            .any(|(id, (other, json))| *other == kind && Some(id.as_str()) != own && (same(&json[name_at], name) || sluggish && same(&json[name_at], &slug(name))));
+        let taken = self.resources.iter().any(|(id, (other, json))| {
+            *other == kind
+                && Some(id.as_str()) != own
+                && (same(&json[name_at], name) || sluggish && same(&json[name_at], &slug(name)))
+        });
         if !hidden && !taken {
             return Ok(());
         }
