@@ -9,7 +9,7 @@ use ldap2scim::model::Status;
 use serde_json::{Value as Json, json};
 
 use crate::support::bridge::Bridge;
-use crate::support::personalities::{KINDS, Kind};
+use crate::support::personalities::{KINDS, Kind, LIMITED};
 use crate::support::provider::{Fault, Recorded};
 
 /// Requests of a history that meet a fault, for each kind of provider and fault: spread evenly, from a start that
@@ -290,7 +290,8 @@ impl History {
             report.iter().flat_map(|report| &report.held).map(|held| (held.entry_id.to_string(), held.why.clone())).collect();
         assert!(held.values().all(|why| !why.is_empty()), "held without a reason in step {step}\n{}", self.story());
         let mut wrong = self.differences();
-        wrong.retain(|(entry, _)| report.is_none() || !held.contains_key(entry));
+        let limited = LIMITED.contains(&self.kind.name);
+        wrong.retain(|(entry, _)| report.is_none() || !limited || !held.contains_key(entry));
         wrong
     }
 }

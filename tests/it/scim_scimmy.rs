@@ -192,3 +192,8 @@ async fn scimmy_follows_a_company() {
 async fn scim2_server_follows_a_company() {
     a_company_is_followed(Make::Scim2Server).await;
 }
+
+#[tokio::test]
+async fn scim2_server_without_patch_follows_a_company_by_put() {
+    a_company_is_followed(Make::WithoutPatch).await;
+}

@@ -20,6 +20,21 @@ pub struct Kind {
     pub frozen: &'static [&'static str],
 }
 
+/// Kinds of provider that cannot do everything: there an entry may stay held with a reason. Anywhere else it may not.
+pub const LIMITED: &[&str] = &[
+    "sentry",
+    "gitlab",
+    "gitlab-saas",
+    "synthetic-list",
+    "hidden-409",
+    "unknown-member-500",
+    "unknown-member-400",
+    "html-refusal",
+    "redirects",
+    "slugs",
+    "stale-read",
+];
+
 fn usual() -> Personality {
     Personality::default()
 }
