@@ -592,9 +592,9 @@ fn a_check_prints_the_dialect_with_who_said_so_and_what_the_schemas_do_not_take(
     let office = Office::small("");
     office.provider.change_personality(|personality| {
         personality.documents.announced = json!({ "filter": { "maxResults": 40 } });
-        let mut schema = crate::support::provider::schemas::user();
+        let mut schema = crate::support::provider::schemas::user_schema();
         schema["attributes"].as_array_mut().unwrap().retain(|attribute| attribute["name"] != "displayName");
-        personality.documents.schemas = crate::support::provider::schemas::listed(vec![schema]);
+        personality.documents.schemas = Some(crate::support::provider::documents::listed(vec![schema]));
     });
     let text = std::fs::read_to_string(office.desk.path("config.yaml")).unwrap();
     office

@@ -7,7 +7,8 @@ use ldap2scim::model::{AttributePath, Knowledge, ResourceType, Witness};
 use ldap2scim::scim::{self, SaidBy};
 
 use crate::support::bridge::Bridge;
-use crate::support::provider::schemas::{Documents, listed, user};
+use crate::support::provider::documents::{Documents, listed};
+use crate::support::provider::schemas::user_schema;
 use crate::support::provider::{Fault, Filter, Personality, Provider, Recorded};
 
 const USER: ResourceType = ResourceType::User;
@@ -177,14 +178,14 @@ async fn surprises(documents: Documents) -> Vec<String> {
 async fn schemas_that_fit_say_nothing_nor_do_those_that_are_missing_or_odd() {
     assert_eq!(surprises(Documents::default()).await, Vec::<String>::new());
     for odd in [Json::Null, json!([]), json!({}), json!("text"), json!({ "Resources": [{ "id": 7 }, null] })] {
-        let documents = Documents { schemas: odd.clone(), resource_types: odd.clone(), ..Documents::default() };
+        let documents = Documents { schemas: Some(odd.clone()), resource_types: Some(odd.clone()), ..Documents::default() };
         assert_eq!(surprises(documents).await, Vec::<String>::new(), "{odd}");
     }
 }
 
 #[tokio::test]
 async fn a_mapping_that_the_schema_does_not_take_is_told() {
-    let mut schema = user();
+    let mut schema = user_schema();
     let attributes = schema["attributes"].as_array_mut().unwrap();
     attributes.retain(|attribute| attribute["name"] != "title");
     for (name, key, value) in [
@@ -195,8 +196,9 @@ async fn a_mapping_that_the_schema_does_not_take_is_told() {
         attributes.iter_mut().find(|attribute| attribute["name"] == name).unwrap()[key] = value;
     }
     let emails = attributes.iter_mut().find(|attribute| attribute["name"] == "emails").unwrap();
-    emails["subAttributes"][2]["canonicalValues"] = json!(["home", "other"]);
-    let told = surprises(Documents { schemas: listed(vec![schema]), ..Documents::default() }).await;
+    let kind = emails["subAttributes"].as_array_mut().unwrap().iter_mut().find(|part| part["name"] == "type").unwrap();
+    kind["canonicalValues"] = json!(["home", "other"]);
+    let told = surprises(Documents { schemas: Some(listed(vec![schema])), ..Documents::default() }).await;
     for part in [
         "has no title",
         "userName of a user is immutable",

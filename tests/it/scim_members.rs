@@ -11,7 +11,7 @@ use ldap2scim::scim::{self, SaidBy};
 
 use crate::scim_server::{change, group, members};
 use crate::support::bridge::Bridge;
-use crate::support::provider::{Fault, MemberRemove, Personality, Provider};
+use crate::support::provider::{Fault, MemberRemove, Membership, Personality, Provider};
 
 const GROUP: ResourceType = ResourceType::Group;
 
@@ -107,7 +107,8 @@ async fn a_group_that_refuses_everybody_is_not_asked_once_for_each() {
 #[tokio::test]
 async fn too_many_members_at_once_are_halved_and_the_number_is_remembered() {
     for status in [413, 400] {
-        let provider = with(|personality| (personality.members_per_request, personality.members_cap_status) = (30, status)).await;
+        let provider =
+            with(|personality| (personality.members_per_request, personality.membership.too_many) = (30, status)).await;
         let ids = users(&provider, 100);
         let eng = ResourceId::new(&provider.add_group("Eng", json!({})));
         let target = provider.target();
@@ -238,7 +239,7 @@ async fn foreign_members_go_by_their_ids() {
 
 #[tokio::test]
 async fn a_list_of_members_that_may_be_cut_is_not_believed() {
-    let provider = with(|personality| personality.members_shown = 100).await;
+    let provider = with(|personality| personality.membership.shown = 100).await;
     let ids = users(&provider, 130);
     let eng = ResourceId::new(&provider.add_group("Eng", in_group(&ids)));
     let ops = ResourceId::new(&provider.add_group("Ops", in_group(&ids[..99])));
@@ -414,7 +415,12 @@ async fn a_group_travels_with_its_first_members_and_the_rest_follows() {
 
 #[tokio::test]
 async fn what_a_cycle_found_out_about_chunks_the_next_one_knows() {
-    let bridge = Bridge::start(Personality { members_per_request: 4, members_cap_status: 413, ..Personality::default() }).await;
+    let bridge = Bridge::start(Personality {
+        members_per_request: 4,
+        membership: Membership { too_many: 413, ..Membership::default() },
+        ..Personality::default()
+    })
+    .await;
     let names: Vec<String> = (0..12).map(|number| format!("u{number:02}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     names.iter().for_each(|name| bridge.directory.add_user(name));

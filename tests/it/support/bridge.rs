@@ -34,17 +34,23 @@ pub struct Bridge {
 
 impl Bridge {
     pub async fn start(personality: Personality) -> Self {
+        Self::start_as(personality, |_| {}).await
+    }
+
+    /// With settings of its own.
+    pub async fn start_as(personality: Personality, change: impl FnOnce(&mut scim::Settings)) -> Self {
         let provider = Provider::start(personality).await;
         let mut settings = provider.settings();
         // What is new shows at once here.
         settings.dialect.set("settle", "0", scim::SaidBy::Default).unwrap();
+        change(&mut settings);
         Self {
             directory: Arc::new(Directory::default()),
             rules: rules(&settings),
             settings,
             provider,
             workers: 4,
-            state_dir: tempfile::tempdir().unwrap(),
+            state_dir: state_dir(),
             stop: CancellationToken::new(),
             now: Arc::new(AtomicI64::new(1_780_000_000)),
         }
@@ -67,8 +73,17 @@ impl Bridge {
     }
 
     pub fn store(&self) -> Sqlite {
-        let now = self.now.clone();
-        Sqlite::open_in(self.state_dir.path(), move || Timestamp::from_second(now.load(Ordering::SeqCst)).unwrap()).unwrap()
+        let deadline = std::time::Instant::now() + Duration::from_secs(10);
+        loop {
+            let now = self.now.clone();
+            let clock = move || Timestamp::from_second(now.load(Ordering::SeqCst)).unwrap();
+            match Sqlite::open_in(self.state_dir.path(), clock) {
+                Ok(store) => return store,
+                // After a crash in this process the thread of the store that was dropped lets go of the file in its own time.
+                Err(error) => assert!(std::time::Instant::now() < deadline, "{error}"),
+            }
+            std::thread::yield_now();
+        }
     }
 
     pub fn channel(&self) -> Channel<Directory, scim::Provider> {
@@ -170,6 +185,13 @@ impl Bridge {
             assert_eq!(names.len(), count, "duplicates: {names:?}");
         }
     }
+}
+
+/// In memory where there is such a place: what is crashed here is the program and never the machine, and waiting for the
+/// disk is most of what a small cycle takes.
+fn state_dir() -> tempfile::TempDir {
+    let memory = std::path::Path::new("/dev/shm");
+    tempfile::tempdir_in(memory).or_else(|_| tempfile::tempdir()).unwrap()
 }
 
 /// Limits that nothing in a small test reaches.

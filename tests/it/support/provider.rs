@@ -19,11 +19,26 @@
 
 mod answers;
 pub mod bulk;
+pub mod documents;
+mod lifecycle;
 mod line;
+mod lists;
+mod manners;
+mod membership;
 mod patch;
 mod rules;
 pub mod schemas;
+mod served;
+mod shown;
 mod state;
+mod updates;
+mod weather;
+
+pub use lifecycle::{Deactivated, Lifecycle, Names};
+pub use membership::Membership;
+pub use shown::Spelling;
+pub use updates::{Pathless, Put, Updates};
+pub use weather::Weather;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -67,16 +82,8 @@ pub struct Personality {
     pub unknown_member: u16,
     /// Members are never shown.
     pub members_hidden: bool,
-    /// Members taken in one PATCH at most; more is `members_cap_status`.
+    /// Members taken in one PATCH at most; more is 400.
     pub members_per_request: usize,
-    /// The answer to more members than that.
-    pub members_cap_status: u16,
-    /// A group shows this many members at most.
-    pub members_shown: usize,
-    /// Users can be filtered by `groups.value`.
-    pub filters_by_group: bool,
-    /// What `/Bulk` does, where it is.
-    pub bulk: Option<bulk::Bulk>,
     /// Answers are spelled oddly: numeric ids, `"True"`, lower-case `resources`, no schemas, dotted name, null
     /// members, a byte order mark, odd case of names.
     pub odd_answers: bool,
@@ -88,8 +95,26 @@ pub struct Personality {
     pub latency: Duration,
     /// ServiceProviderConfig says that PATCH is not supported, and there is none.
     pub no_patch: bool,
+    /// Groups are to be listed without their members.
+    pub group_lists_exclude_members: bool,
+    /// Users can be filtered by `groups.value`.
+    pub filters_by_group: bool,
+    /// What `/Bulk` does, where it is.
+    pub bulk: Option<bulk::Bulk>,
     /// What it says of itself.
-    pub documents: schemas::Documents,
+    pub documents: documents::Documents,
+    /// How resources are changed.
+    pub updates: Updates,
+    /// What groups do with members.
+    pub membership: Membership,
+    /// What becomes of resources.
+    pub lifecycle: Lifecycle,
+    /// How answers are spelled.
+    pub spelling: Spelling,
+    /// What befalls requests again and again.
+    pub weather: Option<Weather>,
+    /// Others than us are served too: only the RFCs are kept, not what we promise beyond them.
+    pub any_client: bool,
 }
 
 impl Default for Personality {
@@ -110,16 +135,21 @@ impl Default for Personality {
             unknown_member: 404,
             members_hidden: false,
             members_per_request: 100,
-            members_cap_status: 400,
-            members_shown: usize::MAX,
-            filters_by_group: false,
-            bulk: None,
             odd_answers: false,
             entra_requests: false,
             manager_is_text: false,
             latency: Duration::ZERO,
             no_patch: false,
-            documents: schemas::Documents::default(),
+            group_lists_exclude_members: true,
+            filters_by_group: false,
+            bulk: None,
+            documents: documents::Documents::default(),
+            updates: Updates::default(),
+            membership: Membership::default(),
+            lifecycle: Lifecycle::default(),
+            spelling: Spelling::default(),
+            weather: None,
+            any_client: false,
         }
     }
 }
@@ -160,6 +190,8 @@ pub enum Paging {
     TotalAsText,
     /// totalResults is this much too high.
     TotalTooHigh(usize),
+    /// By cursor (RFC 9865), and nothing past the first page without one.
+    Cursor,
 }
 
 /// Forms of member removal.
@@ -200,6 +232,10 @@ pub enum Fault {
     AfterCommit(u16),
     /// It is done, and never answered.
     Stall,
+    /// It is done and never answered, and `Provider::stalled` ends: the moment for a crash of ours.
+    Crash,
+    /// The same, and it is not done.
+    CrashBefore,
     /// It is done, and answered with more than 64 MiB.
     Huge,
 }
@@ -272,9 +308,9 @@ impl Provider {
     }
 
     pub fn start_blocking(personality: Personality) -> Self {
-        let state = Arc::new(Mutex::new(State::new(personality)));
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
+        let state = Arc::new(Mutex::new(State::new(personality, format!("http://{address}/scim/v2"))));
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let shared = state.clone();
         let thread = std::thread::spawn(move || {
@@ -302,8 +338,7 @@ impl Provider {
         let auth = scim::Auth::Bearer(Secret::Inline(self.token().into()));
         let mut settings = scim::Settings::new("provider", self.base_url(), auth, scim::preset("generic").unwrap());
         settings.dialect.rates = scim::Rates::per_second(10_000.0, 100);
-        // It answers from no copies: what is not there is not.
-        settings.dialect.knobs.settle = Duration::ZERO;
+        settings.dialect.set("settle", "0", scim::SaidBy::Default).unwrap();
         settings.retry.base = Duration::from_millis(1);
         settings.retry.max = Duration::from_millis(20);
         settings
@@ -398,6 +433,12 @@ impl Provider {
     /// The most writes that were ever in flight for one resource.
     pub fn most_in_flight(&self) -> usize {
         self.state().most_in_flight
+    }
+
+    /// Ends when a request met `Fault::Crash` or `Fault::CrashBefore`.
+    pub async fn stalled(&self) {
+        let stalled = self.state().stalled.clone();
+        stalled.notified().await;
     }
 
     /// Rules that requests broke.

@@ -1,4 +1,5 @@
-//! Starts the third-party SCIM server scim2-server on loopback, stopped by process id.
+//! Starts a third-party SCIM server on loopback, stopped by process id: scim2-server (Python), as it is or without PATCH,
+//! or SCIMMY (JavaScript). Both keep everything in memory.
 
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -12,37 +13,75 @@ use ldap2scim::secret::Secret;
 
 const TOKEN: &str = "loopback-only";
 
+/// Which server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Make {
+    Scim2Server,
+    /// The same; it answers 501 to PATCH.
+    WithoutPatch,
+    Scimmy,
+}
+
 /// A running server with nothing in it.
 pub struct ScimServer {
     child: Child,
-    port: u16,
+    base: String,
     client: reqwest::Client,
     log: tempfile::NamedTempFile,
 }
 
+fn in_root(path: &str) -> PathBuf {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path);
+    assert!(path.exists(), "{} is missing: run scripts/test, which installs it", path.display());
+    path
+}
+
+impl Make {
+    fn command(self, port: u16) -> Command {
+        if self == Self::Scimmy {
+            let mut command = Command::new("node");
+            command.arg("app.mjs").current_dir(in_root("target/tools/scimmy"));
+            command.env("PORT", port.to_string()).env("TOKEN", TOKEN);
+            return command;
+        }
+        let mut command = Command::new(in_root("target/tools/scim2-server/bin/scim2-server"));
+        command.args(["--hostname", "127.0.0.1", "--port", &port.to_string(), "--bearer-token", TOKEN]);
+        if self == Self::WithoutPatch {
+            command.arg("--service-provider-config").arg(in_root("scripts/lab/variants-no-patch.json"));
+        }
+        command
+    }
+
+    fn path(self) -> &'static str {
+        if self == Self::Scimmy { "scim" } else { "v2" }
+    }
+}
+
 impl ScimServer {
-    /// Starts it and waits until it answers.
+    /// Starts scim2-server and waits until it answers.
     pub async fn start() -> Self {
-        let program = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/tools/scim2-server/bin/scim2-server");
-        assert!(program.exists(), "{} is missing: run scripts/test, which installs it", program.display());
+        Self::start_as(Make::Scim2Server).await
+    }
+
+    pub async fn start_as(make: Make) -> Self {
         // Another process may take the port between the two binds; then the server ends at once, and another is tried.
         for _ in 0..5 {
             let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
             let log = tempfile::NamedTempFile::new().unwrap();
-            let child = Command::new(&program)
-                .args(["--hostname", "127.0.0.1", "--port", &port.to_string(), "--bearer-token", TOKEN])
+            let child = make
+                .command(port)
                 .stdin(Stdio::null())
                 .stdout(log.reopen().unwrap())
                 .stderr(log.reopen().unwrap())
                 .spawn()
                 .unwrap();
-            let client = client();
-            let mut server = Self { child, port, client, log };
+            let base = format!("http://127.0.0.1:{port}/{}", make.path());
+            let mut server = Self { child, base, client: client(), log };
             if server.wait().await {
                 return server;
             }
         }
-        panic!("scim2-server did not start five times over");
+        panic!("{make:?} did not start five times over");
     }
 
     /// True once it answers; false if it ended.
@@ -52,7 +91,7 @@ impl ScimServer {
             if self.child.try_wait().unwrap().is_some() {
                 return false;
             }
-            assert!(Instant::now() < deadline, "scim2-server does not answer: {}", self.log());
+            assert!(Instant::now() < deadline, "it does not answer: {}", self.log());
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         self.child.try_wait().unwrap().is_none()
@@ -68,13 +107,8 @@ impl ScimServer {
 
     /// Settings to reach it: generic dialect, no pace to speak of.
     pub fn settings(&self) -> scim::Settings {
-        Self::settings_for(self.port)
-    }
-
-    fn settings_for(port: u16) -> scim::Settings {
         let auth = scim::Auth::Bearer(Secret::Inline(TOKEN.into()));
-        let base = url::Url::parse(&format!("http://127.0.0.1:{port}/v2")).unwrap();
-        let mut settings = scim::Settings::new("scim2-server", base, auth, scim::preset("generic").unwrap());
+        let mut settings = scim::Settings::new("server", self.base_url(), auth, scim::preset("generic").unwrap());
         settings.dialect.rates = scim::Rates::per_second(10_000.0, 100);
         settings
     }
@@ -122,7 +156,7 @@ impl ScimServer {
     }
 
     fn url(&self, path: &str) -> String {
-        format!("http://127.0.0.1:{}/v2{path}", self.port)
+        format!("{}{path}", self.base)
     }
 }
 

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value as Json, json};
 
-use super::MemberRemove;
 use super::rules::{self, Path};
 use super::state::{Refusal, State};
+use super::updates::Pathless;
+use super::{lifecycle, membership};
 
 /// What is wrong with the request itself, apart from what it meets.
 pub fn check(state: &State, kind: &str, body: &Json) -> Result<(), String> {
@@ -21,7 +22,10 @@ pub fn check(state: &State, kind: &str, body: &Json) -> Result<(), String> {
         if op != op.to_lowercase() && !entra {
             return Err(format!("op {op} is not in lower case"));
         }
-        let path = operation["path"].as_str().ok_or("an operation without path")?;
+        let Some(path) = operation["path"].as_str() else {
+            pathless(state, kind, &operation["value"])?;
+            continue;
+        };
         if !paths.insert((path, op)) {
             return Err(format!("{path} is there twice"));
         }
@@ -49,18 +53,42 @@ pub fn check(state: &State, kind: &str, body: &Json) -> Result<(), String> {
     Ok(())
 }
 
-pub fn apply(state: &mut State, id: &str, body: &Json) -> Result<(), Refusal> {
+fn pathless(state: &State, kind: &str, value: &Json) -> Result<(), String> {
+    if state.personality.updates.pathless != Pathless::Taken {
+        return Err("an operation without path".to_owned());
+    }
+    let values = value.as_object().ok_or("an operation without path or attributes")?;
+    for (name, value) in values.iter().filter(|(name, _)| *name != "id" && *name != "schemas") {
+        if name != rules::ENTERPRISE {
+            rules::path(kind, name)?;
+        }
+        rules::booleans(&json!({ name.as_str(): value }), state.personality.entra_requests)?;
+    }
+    Ok(())
+}
+
+pub fn apply(state: &mut State, id: &str, body: &Json) -> Result<String, Refusal> {
     let (kind, mut document) = state.resources.get(id).cloned().ok_or((404, "", "no such resource".to_owned()))?;
-    let operations = body["Operations"].as_array().cloned().unwrap_or_default();
+    let operations = body["Operations"].as_array().filter(|list| !list.is_empty());
+    let operations = with_paths(operations.ok_or((400, "invalidSyntax", "no Operations".to_owned()))?);
     let touched: usize = operations.iter().map(|operation| operation["value"].as_array().map_or(1, Vec::len)).sum();
     if kind == "Group" && touched > state.personality.members_per_request {
-        return Err((state.personality.members_cap_status, "", "One or more Group members are invalid".to_owned()));
+        return Err((state.personality.membership.too_many, "invalidValue", "One or more Group members are invalid".to_owned()));
     }
     for operation in &operations {
-        let path = rules::path(kind, operation["path"].as_str().unwrap_or_default()).map_err(|why| (400, "invalidPath", why))?;
+        let text = operation["path"].as_str().unwrap_or_default();
         let op = operation["op"].as_str().unwrap_or_default().to_lowercase();
+        if text == rules::ENTERPRISE {
+            whole(&mut document, &op, rules::ENTERPRISE, &operation["value"]);
+            continue;
+        }
+        let path = rules::path(kind, text).map_err(|why| (400, "invalidPath", why))?;
+        let only = state.personality.updates.user_patch_only;
+        if kind == "User" && !only.is_empty() && !only.contains(&path.name.as_str()) {
+            return Err((400, "", "only some attributes can be changed".to_owned()));
+        }
         if path.name == "members" {
-            members(state, &mut document, &op, &path, &operation["value"])?;
+            membership::change(state, &mut document, &op, &path, &operation["value"])?;
         } else {
             attribute(state, &mut document, &op, &path, &operation["value"])?;
         }
@@ -69,61 +97,31 @@ pub fn apply(state: &mut State, id: &str, body: &Json) -> Result<(), Refusal> {
         return Err((400, "mutability", "a required attribute cannot be removed".to_owned()));
     }
     state.unique(kind, Some(id), &document)?;
-    state.resources.insert(id.to_owned(), (kind, document));
-    Ok(())
+    let renamed = state.personality.lifecycle.id_is_external_id && kind == "User";
+    let own = document["externalId"].as_str().filter(|_| renamed).unwrap_or(id).to_owned();
+    lifecycle::keep(state, kind, id, document);
+    Ok(own)
 }
 
-fn members(state: &State, document: &mut Json, op: &str, path: &Path, value: &Json) -> Result<(), Refusal> {
-    let list = document.as_object_mut().unwrap().entry("members").or_insert_with(|| json!([])).as_array_mut().unwrap();
-    let ids: Vec<String> = match &path.filter {
-        Some((_, id)) => vec![id.clone()],
-        None => value.as_array().into_iter().flatten().filter_map(|member| member["value"].as_str()).map(str::to_owned).collect(),
+/// Operations without a path (RFC 7644 §3.5.2.1: the value holds the attributes), as one for each attribute.
+fn with_paths(operations: &[Json]) -> Vec<Json> {
+    let one = |operation: &Json| match (&operation["path"], operation["value"].as_object()) {
+        (Json::Null, Some(values)) => {
+            let named = values.iter().filter(|(name, _)| *name != "id" && *name != "schemas");
+            named.map(|(name, value)| json!({ "op": operation["op"], "path": name, "value": value })).collect()
+        }
+        _ => vec![operation.clone()],
     };
-    match (op, &path.filter) {
-        ("add", None) => {
-            for id in ids {
-                if !state.resources.contains_key(&id) && state.personality.unknown_member == 200 {
-                    continue;
-                }
-                if !state.resources.contains_key(&id) && state.personality.unknown_member != 0 {
-                    return Err((state.personality.unknown_member, "", "no such member".to_owned()));
-                }
-                let there = list.iter().any(|member| member["value"] == json!(id));
-                if there && state.personality.readd_is_conflict {
-                    return Err((409, "", "is a member".to_owned()));
-                }
-                if !there {
-                    list.push(json!({ "value": id }));
-                }
-            }
-        }
-        ("remove", filter) => {
-            if filter.is_some() && !state.personality.member_remove.has_filter() {
-                return Err((501, "", "no filters in paths".to_owned()));
-            }
-            match state.personality.member_remove {
-                MemberRemove::ValueIgnored | MemberRemove::AllOrNothing if filter.is_none() => list.clear(),
-                MemberRemove::FirstOfValueArray if ids.len() > 1 => list.retain(|member| member["value"] != json!(ids[0])),
-                _ => {}
-            }
-            if filter.is_none()
-                && !matches!(state.personality.member_remove, MemberRemove::ValueArray)
-                && (ids.len() > 1 || list.is_empty())
-            {
-                return Ok(());
-            }
-            for id in ids {
-                let before = list.len();
-                list.retain(|member| member["value"] != json!(id));
-                if list.len() == before {
-                    return Err((400, "noTarget", "is no member".to_owned()));
-                }
-            }
-        }
-        ("replace", None) => *list = value.as_array().cloned().unwrap_or_default(),
-        _ => return Err((400, "invalidPath", "members are added and removed".to_owned())),
+    operations.iter().flat_map(one).collect()
+}
+
+/// A whole extension.
+fn whole(document: &mut Json, op: &str, name: &str, value: &Json) {
+    match (op, document.get_mut(name).and_then(Json::as_object_mut), value.as_object()) {
+        ("remove", _, _) => drop(document.as_object_mut().unwrap().remove(name)),
+        (_, Some(there), Some(more)) => there.extend(more.clone()),
+        _ => document[name] = value.clone(),
     }
-    Ok(())
 }
 
 fn attribute(state: &State, document: &mut Json, op: &str, path: &Path, value: &Json) -> Result<(), Refusal> {
@@ -148,6 +146,10 @@ fn attribute(state: &State, document: &mut Json, op: &str, path: &Path, value: &
                         list.push(element.clone());
                     }
                 }
+            }
+            ("add" | "replace", None) if value.is_object() && container.get(&path.name).is_some_and(Json::is_object) => {
+                // RFC 7644 §3.5.2.1 and §3.5.2.3: of a complex attribute, the parts that are given.
+                container[&path.name].as_object_mut().unwrap().extend(value.as_object().cloned().unwrap_or_default());
             }
             (_, None) => drop(container.insert(path.name.clone(), value.clone())),
             (_, Some(sub)) => {

@@ -126,6 +126,12 @@ pub fn path(kind: &str, text: &str) -> Result<Path, String> {
         Some(rest) => {
             (Some(ENTERPRISE.to_owned()), rest.strip_prefix(':').ok_or("a schema is joined to its attribute by a colon")?)
         }
+        // RFC 7644 §3.10: the core schema may be named too.
+        None if text.starts_with("urn:ietf:params:scim:schemas:core:2.0:") => {
+            let core = if kind == "User" { USER } else { GROUP };
+            let rest = text.strip_prefix(core).and_then(|rest| rest.strip_prefix(':'));
+            (None, rest.ok_or_else(|| format!("{text} is not of a {kind}"))?)
+        }
         None if text.starts_with("urn:") => return Err(format!("unknown schema in {text}")),
         None => (None, text),
     };
