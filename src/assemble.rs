@@ -12,12 +12,31 @@ use crate::config::{Mode, Schedule, Settings};
 use crate::cycle::{Channel, CycleError, ProgressSender, Report, Store, TargetError, Trigger};
 use crate::ldap::Directory;
 use crate::model::{ChannelName, TargetName};
-use crate::scim::{Provider, Reminders, Stage};
+use crate::scim::{self, Provider, Reminders, Stage};
 
-/// Whose turn it is at each target: cycles of channels that share one run one after the other. Kept over a reload of
-/// the configuration.
-#[derive(Debug, Clone, Default)]
-pub struct Turns(BTreeMap<TargetName, Arc<tokio::sync::Mutex<()>>>);
+/// What is kept of the targets over a reload of the configuration.
+#[derive(Default)]
+pub struct Kept {
+    /// Whose turn it is: cycles of channels that share a target run one after the other.
+    turns: BTreeMap<TargetName, Arc<tokio::sync::Mutex<()>>>,
+    targets: BTreeMap<TargetName, Known>,
+}
+
+/// A target with its pace, its pauses, its rest after failures, and the secret that it refused: as long as its settings
+/// stay, a reload is no reason to begin all that anew.
+#[derive(Clone)]
+struct Known {
+    digest: Option<[u8; 32]>,
+    provider: Arc<Provider>,
+    reminders: Arc<Reminders>,
+}
+
+impl Known {
+    fn new(settings: scim::Settings, digest: Option<[u8; 32]>) -> Result<Self, TargetError> {
+        let reminders = Arc::new(Reminders::new(&settings));
+        Ok(Self { digest, provider: Arc::new(Provider::new(settings)?), reminders })
+    }
+}
 
 /// A channel of real parts, with when and how it runs.
 pub struct Live {
@@ -63,36 +82,41 @@ pub enum AssembleError {
 }
 
 /// Makes the parts. Nothing is connected yet.
-pub fn assemble(settings: Settings, turns: &mut Turns) -> Result<Assembled, AssembleError> {
+pub fn assemble(settings: Settings, kept: &mut Kept) -> Result<Assembled, AssembleError> {
     let sources: BTreeMap<String, Arc<Directory>> =
         settings.sources.into_iter().map(|(name, settings)| (name, Arc::new(Directory::new(settings)))).collect();
-    let mut targets: BTreeMap<TargetName, (Arc<Provider>, Arc<Reminders>)> = BTreeMap::new();
+    let mut targets: BTreeMap<TargetName, Known> = BTreeMap::new();
     for (name, settings) in settings.targets {
-        let reminders = Arc::new(Reminders::new(&settings));
-        let provider = Provider::new(settings).map_err(|error| AssembleError::Target { name: name.clone(), error })?;
-        targets.insert(name, (Arc::new(provider), reminders));
+        let digest = settings.digest();
+        let same = kept.targets.get(&name).filter(|known| digest.is_some() && known.digest == digest);
+        let known = match same {
+            Some(known) => known.clone(),
+            None => Known::new(settings, digest).map_err(|error| AssembleError::Target { name: name.clone(), error })?,
+        };
+        targets.insert(name, known);
     }
     let mut channels = Vec::new();
     for channel in settings.channels {
         let missing = |what| AssembleError::Dangling { channel: channel.name.clone(), what };
         let source = sources.get(&channel.source).ok_or_else(|| missing("source"))?;
-        let (target, reminders) = targets.get(&channel.target).ok_or_else(|| missing("target"))?;
-        let turn = turns.0.entry(channel.target.clone()).or_default();
+        let target = targets.get(&channel.target).ok_or_else(|| missing("target"))?;
+        let turn = kept.turns.entry(channel.target.clone()).or_default();
         channels.push(Arc::new(Live {
             channel: Channel {
                 rules: Arc::new(channel.rules),
                 target_name: channel.target,
                 source: Arc::clone(source),
-                target: Arc::clone(target),
+                target: Arc::clone(&target.provider),
                 workers: channel.workers,
             },
             source: channel.source,
             mode: channel.mode,
             schedule: channel.schedule,
-            reminders: Arc::clone(reminders),
+            reminders: Arc::clone(&target.reminders),
             turn: Arc::clone(turn),
         }));
     }
+    kept.targets = targets;
     Ok(Assembled { state_dir: settings.state_dir, channels })
 }
 
@@ -131,5 +155,68 @@ impl Live {
                 Stage::Month | Stage::Week | Stage::Day => tracing::warn!(target_name = %target, "{}", notice.text),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::Path;
+
+    use super::*;
+    use crate::config;
+
+    const TEXT: &str = r#"state_dir: state
+sources:
+  corp: { urls: ["ldap://127.0.0.1:389"] }
+targets:
+  app:
+    base_url: https://scim.example.com/v2
+    auth: { header: { name: X-Key, value: hunter2 } }
+    proxy: { url: "http://127.0.0.1:3128", user: me, password: { file: secret }, no_proxy: [a.example.com] }
+channels:
+  all: { source: corp, target: app, users: { base_dn: "dc=x" } }
+"#;
+
+    fn provider(directory: &Path, text: &str, kept: &mut Kept) -> Arc<Provider> {
+        let path = directory.join("c.yaml");
+        std::fs::write(&path, text).unwrap();
+        let settings = config::load(&path).unwrap_or_else(|problems| panic!("{problems}"));
+        Arc::clone(&assemble(settings, kept).unwrap_or_else(|error| panic!("{error}")).channels[0].channel.target)
+    }
+
+    fn write(directory: &Path, secret: &str) {
+        let path = directory.join("secret");
+        std::fs::write(&path, secret).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+
+    #[test]
+    fn a_reload_keeps_a_target_whose_settings_stay_and_makes_any_other_anew() {
+        let directory = tempfile::tempdir().unwrap();
+        write(directory.path(), "one");
+        let mut kept = Kept::default();
+        let first = provider(directory.path(), TEXT, &mut kept);
+        let with_a_schedule = TEXT.replace("target: app,", "target: app, schedule: '0 1 * * *',");
+        let second = provider(directory.path(), &with_a_schedule, &mut kept);
+        assert!(Arc::ptr_eq(&first, &second), "only a channel has changed");
+        let mut former = second;
+        for (from, to) in [
+            ("hunter2", "hunter3"),
+            ("/v2", "/v3"),
+            ("a.example.com", "b.example.com"),
+            ("    auth", "    rate: { per_second: 3 }\n    auth"),
+            ("    auth", "    dialect: { etag: yes }\n    auth"),
+            ("hunter2 }", "hunter2 }, expires_on: 2099-01-01"),
+        ] {
+            let changed = provider(directory.path(), &TEXT.replace(from, to), &mut kept);
+            assert!(!Arc::ptr_eq(&former, &changed), "{from} became {to}");
+            former = changed;
+        }
+        let before = provider(directory.path(), TEXT, &mut kept);
+        write(directory.path(), "two");
+        let after = provider(directory.path(), TEXT, &mut kept);
+        assert!(!Arc::ptr_eq(&before, &after), "the password of the proxy has changed in its file");
+        assert!(!Arc::ptr_eq(&after, &provider(directory.path(), TEXT, &mut Kept::default())));
     }
 }

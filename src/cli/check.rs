@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::{Value as Json, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::assemble::{Live, Turns, assemble};
+use crate::assemble::{Kept, Live, assemble};
 use crate::config::Problem;
 use crate::cycle::{self, ProgressSender, Source, Target};
 use crate::model::{AttributePath, ResourceType, Snapshot, TargetName, Vendor};
@@ -48,7 +48,7 @@ pub async fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Fai
     }
     let reminded = reminders::of(&settings, jiff::Timestamp::now());
     output.lines(reminders::lines(&reminded));
-    let assembled = assemble(settings, &mut Turns::default())?;
+    let assembled = assemble(settings, &mut Kept::default())?;
     let stop = interrupt::token();
     let lists = Lists::of(arguments.verbose);
     let mut targets: BTreeMap<&TargetName, Result<scim::Probe, Failure>> = BTreeMap::new();
@@ -157,15 +157,18 @@ fn target_lines(name: &TargetName, probe: &Result<scim::Probe, Failure>, lists: 
         Ok(probe) => probe,
         Err(failure) => return failed(&format!("target {name}"), failure),
     };
-    let number = |count: Option<u64>| count.map_or_else(|| "an unknown number of".to_owned(), |count| count.to_string());
-    let mut lines =
-        vec![format!("target {name}: works; it holds {} users and {} groups", number(probe.users), number(probe.groups))];
+    let number = |count: Option<u64>| count.map_or_else(|| "not known".to_owned(), |count| count.to_string());
+    let mut lines = vec![format!("target {name}: works; users there: {}, groups: {}", number(probe.users), number(probe.groups))];
     lines.extend(probe.warnings.iter().map(|warning| format!("  warning: {warning}")));
     let rows = probe.dialect.rows();
     let shown: Vec<&scim::DialectRow> = rows.iter().filter(|row| lists == Lists::Whole || row.from != "default").collect();
-    let rest = if shown.len() < rows.len() { ", all else as by default" } else { "" };
-    let named = if shown.is_empty() { "" } else { ":" };
-    lines.push(format!("  dialect {}{rest}{named}", probe.dialect.name));
+    lines.push(match (shown.len(), rows.len()) {
+        (0, _) => format!("  dialect: preset {}, all as by default (-v shows it)", probe.dialect.name),
+        (some, all) if some < all => {
+            format!("  dialect: preset {}, all as by default (-v shows it) but for:", probe.dialect.name)
+        }
+        (_, _) => format!("  dialect: preset {}:", probe.dialect.name),
+    });
     lines.extend(
         shown.iter().map(|row| {
             format!("    {} = {} ({})", row.name, if row.value.is_empty() { "(nothing)" } else { &row.value }, row.from)

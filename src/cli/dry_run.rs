@@ -174,7 +174,7 @@ pub fn comparison_lines(prepared: &Prepared) -> Vec<String> {
         ),
         format!("  at the target: {} without a link, which are left alone unless they match", text::people(users, groups)),
         format!(
-            "  at the target: {} members of linked groups that others put there, which are left alone",
+            "  at the target: {} members of linked groups that others put there and that are left alone",
             comparison.members_foreign
         ),
     ]
@@ -190,7 +190,7 @@ fn summary(prepared: &Prepared) -> Vec<String> {
         ),
     ];
     for (number, what) in [
-        (counts.relink, "links of groups that are gone go to groups of their name"),
+        (counts.relink, "groups made anew take over the resource of one that is gone"),
         (counts.members_left_out, "members of groups are left out, as they are nobody in scope"),
         (counts.members_foreign, "members of groups were put there by others and stay"),
         (counts.references_open, "references (such as manager) are to entries that were not read"),

@@ -34,11 +34,12 @@ fn of_source(error: &SourceError) -> &'static str {
 fn of_target(error: &TargetError) -> Option<&'static str> {
     match error {
         TargetError::Unauthorized(_) => {
-            Some("check the target's token and what it may do there; a token that ran out must be made anew at the provider")
+            Some("check the target's auth and what it may do there; a secret that ran out must be made anew at the provider")
         }
-        TargetError::Unavailable(_) => {
-            Some("check the target's base_url and network; what was done is kept, and the next cycle goes on from there")
-        }
+        TargetError::Unavailable(_) => Some(
+            "if the target does not ask for patience, check its base_url, proxy, ca_file and preset, and the network; \
+                 what was done is kept, and the next cycle goes on from there",
+        ),
         TargetError::Protocol(_) => {
             Some("check that the target's base_url is its SCIM endpoint, such as https://…/scim/v2, and that its preset fits")
         }

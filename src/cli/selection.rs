@@ -1,6 +1,6 @@
 //! The configuration, and which of its channels are meant.
 
-use crate::assemble::{Assembled, Turns, assemble};
+use crate::assemble::{Assembled, Kept, assemble};
 use crate::config::{self, Settings};
 use crate::model::ChannelName;
 
@@ -37,7 +37,7 @@ fn restricted(mut settings: Settings, arguments: &Arguments) -> Result<Settings,
 
 /// The parts of the channels that are meant.
 pub fn assembled(arguments: &Arguments) -> Result<Assembled, Failure> {
-    Ok(assemble(settings(arguments)?, &mut Turns::default())?)
+    Ok(assemble(settings(arguments)?, &mut Kept::default())?)
 }
 
 /// Of all channels those that are wanted; all if none is named.

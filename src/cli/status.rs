@@ -113,10 +113,7 @@ fn of_status(status: &ChannelStatus, lists: Lists) -> Vec<String> {
         text::people(status.linked.users, status.linked.groups),
         text::count(status.linked.memberships, "membership", "memberships")
     ));
-    lines.extend(status.knowledge.iter().map(|fact| {
-        let verb = witness_word(fact.witness);
-        format!("  {}: {verb} {} {} ({})", status.target, fact.knob, fact.value, moment(fact.since))
-    }));
+    lines.extend(knowledge_lines(status));
     for quarantine in &status.quarantine {
         lines.push(format!("  quarantined since {}: {}", moment(quarantine.since), quarantine.message));
     }
@@ -130,6 +127,23 @@ fn of_status(status: &ChannelStatus, lists: Lists) -> Vec<String> {
             "  {} sent without an answer so far; the next cycle finds out what became of it",
             text::count(status.unanswered, "request was", "requests were")
         ));
+    }
+    lines
+}
+
+/// What is known of the target beyond its configuration, since when, and how it goes.
+fn knowledge_lines(status: &ChannelStatus) -> Vec<String> {
+    let mut lines: Vec<String> = status
+        .knowledge
+        .iter()
+        .map(|fact| {
+            let value = if fact.value.is_empty() { "(nothing)" } else { &fact.value };
+            let verb = witness_word(fact.witness);
+            format!("  {} {verb} {} = {value}, since {}", status.target, fact.knob, moment(fact.since))
+        })
+        .collect();
+    if status.knowledge.iter().any(|fact| fact.witness == Witness::Learnt) {
+        lines.push("  `ldap2scim resync` forgets what was learnt; `dialect` in the target overrules it".to_owned());
     }
     lines
 }

@@ -42,6 +42,10 @@ fn set(dialect: &mut Dialect, name: &str, field: &Field<'_>) {
         let hint = did_you_mean(name, known);
         return field.reader.problem(field.finding_at_key("there is no such knob").hint(hint).bare());
     }
+    if name == "unset" && matches!(field.node.kind, Kind::Nothing) {
+        let hint = Some("null is nothing in YAML; the word stands in quotes: unset: \"null\"".to_owned());
+        return field.reader.problem(field.finding("expected a word, found nothing").hint(hint));
+    }
     let Some(text) = written(name, field) else { return };
     if name == "headers" && text.split('|').any(carries_credentials) {
         let hint = Some("credentials belong into auth of the target, as a secret".to_owned());

@@ -69,7 +69,10 @@ async fn ask<'a, S: Source, T: Target>(
                 if pages < questions as u64 {
                     match target.list(resource_type).await {
                         Ok(listed) => {
-                            notes.push(format!("the target holds {population} {kind}s: listed once in {pages} pages"));
+                            let pages = if pages == 1 { "1 page".to_owned() } else { format!("{pages} pages") };
+                            notes.push(format!(
+                                "the target holds {population} {kind}s: listed once in {pages} instead of {questions} look-ups"
+                            ));
                             return Ok(from_list(channel, wanted, &listed));
                         }
                         // A list that breaks off says nothing; every question for itself may still be answered.

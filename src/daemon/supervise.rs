@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::assemble::{AssembleError, Assembled, Live, Turns, assemble};
+use crate::assemble::{AssembleError, Assembled, Kept, Live, assemble};
 use crate::config::{self, Problems};
 use crate::cycle::{CycleEnd, StoreError};
 use crate::model::ChannelName;
@@ -52,7 +52,7 @@ struct Supervisor {
     only: Vec<ChannelName>,
     state_dir: PathBuf,
     store: Sqlite,
-    turns: Turns,
+    kept: Kept,
     stop: CancellationToken,
     tell: mpsc::UnboundedSender<Told>,
     workers: BTreeMap<ChannelName, Running>,
@@ -61,8 +61,8 @@ struct Supervisor {
 
 /// Runs until SIGTERM or SIGINT. `only` restricts it to some channels; empty means all.
 pub async fn run(config: &Path, only: &[ChannelName]) -> Result<(), DaemonError> {
-    let mut turns = Turns::default();
-    let Assembled { state_dir, channels } = parts(config, only, &mut turns)?;
+    let mut kept = Kept::default();
+    let Assembled { state_dir, channels } = parts(config, only, &mut kept)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(DaemonError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(DaemonError::Signals)?;
     let mut hangup = signal(SignalKind::hangup()).map_err(DaemonError::Signals)?;
@@ -73,7 +73,7 @@ pub async fn run(config: &Path, only: &[ChannelName]) -> Result<(), DaemonError>
         only: only.to_vec(),
         state_dir,
         store,
-        turns,
+        kept,
         stop: CancellationToken::new(),
         tell,
         workers: BTreeMap::new(),
@@ -106,12 +106,12 @@ async fn tick(watchdog: &mut Option<tokio::time::Interval>) {
     }
 }
 
-fn parts(config: &Path, only: &[ChannelName], turns: &mut Turns) -> Result<Assembled, DaemonError> {
+fn parts(config: &Path, only: &[ChannelName], kept: &mut Kept) -> Result<Assembled, DaemonError> {
     let settings = config::load(config)?;
     for warning in &settings.warnings {
         tracing::warn!("{}", warning.headline());
     }
-    let mut assembled = assemble(settings, turns)?;
+    let mut assembled = assemble(settings, kept)?;
     assembled.channels.retain(|live| only.is_empty() || only.contains(live.name()));
     Ok(assembled)
 }
@@ -147,7 +147,7 @@ impl Supervisor {
 
     fn reload(&mut self) {
         notify::reloading();
-        match parts(&self.config, &self.only, &mut self.turns) {
+        match parts(&self.config, &self.only, &mut self.kept) {
             Ok(assembled) if assembled.state_dir != self.state_dir => {
                 tracing::error!("the new configuration is refused: state_dir changes only with a restart; the old one stays");
             }
@@ -171,6 +171,8 @@ impl Supervisor {
     fn hear(&mut self, told: Told) {
         self.known.insert(told.channel.clone(), told);
         self.workers.retain(|_, running| !running.task.is_finished());
+        // A channel that is gone may have had something to say after it went.
+        self.known.retain(|channel, _| self.workers.contains_key(channel));
         notify::status(&self.status());
     }
 

@@ -32,6 +32,17 @@ pub enum Auth {
     OAuth(Box<OAuth>),
 }
 
+impl Auth {
+    /// What has to be kept secret, if there is anything.
+    pub(super) fn secret(&self) -> Option<&Secret> {
+        match self {
+            Self::None => None,
+            Self::Bearer(secret) | Self::Basic { password: secret, .. } | Self::Header { value: secret, .. } => Some(secret),
+            Self::OAuth(oauth) => Some(oauth.proof.secret()),
+        }
+    }
+}
+
 /// Where tokens come from, and who asks for them.
 #[derive(Debug, Clone)]
 pub struct OAuth {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::civil::Date;
 
 use super::{Auth, ClientCertificate, Dialect, Proxy};
+use crate::secret::Secret;
 
 /// One target.
 #[derive(Debug, Clone)]
@@ -53,6 +54,36 @@ impl Settings {
             connect_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(60),
         }
+    }
+}
+
+impl Settings {
+    /// A digest of all that a target is made of, with what its files hold now: equal digests, equal targets. Secrets that
+    /// are read at each use count by their place. `None` if a file cannot be read.
+    pub fn digest(&self) -> Option<[u8; 32]> {
+        let mut hasher = blake3::Hasher::new();
+        let mut add = |part: &[u8]| {
+            hasher.update(&part.len().to_le_bytes());
+            hasher.update(part);
+        };
+        // Everything but the secrets that stand in the configuration itself: those do not print themselves.
+        add(format!("{self:?}").as_bytes());
+        if let Some(secret @ Secret::Inline(_)) = self.auth.secret() {
+            add(&Secret::fingerprint(&secret.read().ok()?));
+        }
+        if let Some(path) = &self.ca_file {
+            add(&std::fs::read(path).ok()?);
+        }
+        if let Some(certificate) = &self.client_certificate {
+            add(&std::fs::read(&certificate.certificate).ok()?);
+            add(&Secret::fingerprint(&certificate.key.read().ok()?));
+        }
+        if let Proxy::Through(proxy) = &self.proxy
+            && let Some((_, password)) = &proxy.login
+        {
+            add(&Secret::fingerprint(&password.read().ok()?));
+        }
+        Some(*hasher.finalize().as_bytes())
     }
 }
 

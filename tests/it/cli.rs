@@ -354,7 +354,7 @@ fn a_failure_is_told_with_what_to_do_and_without_the_secret() {
     office.desk.write("password", "sync");
     office.desk.write("token", "wrong-token-3141");
     let said = office.desk.expect(1, &["-vv", "sync"]);
-    assert!(said.err.contains("refuses the credentials") && said.err.contains("check the target's token"), "{}", said.err);
+    assert!(said.err.contains("refuses the credentials") && said.err.contains("check the target's auth"), "{}", said.err);
     assert!(!format!("{}{}", said.out, said.err).contains("wrong-token-3141"));
     assert_eq!(office.desk.run(&["status"]).code, 1);
 }
@@ -602,7 +602,7 @@ fn a_check_prints_the_dialect_with_who_said_so_and_what_the_schemas_do_not_take(
         .write("config.yaml", &text.replace("    preset: generic", "    preset: entra-style\n    dialect: { etag: true }"));
     let said = office.desk.expect(0, &["check"]);
     for part in [
-        "  dialect entra-style, all else as by default:",
+        "  dialect: preset entra-style, all as by default (-v shows it) but for:",
         "    op_case = title (preset entra-style)",
         "    etag = yes (configuration)",
         "    page_size = 40 (announced)",

@@ -40,7 +40,8 @@ fn leave(site: &Site, name: &str, group: &str) {
 #[test]
 fn the_demo_runs_and_its_read_back_matches() {
     let root = env!("CARGO_MANIFEST_DIR");
-    let output = Command::new("bash").arg(format!("{root}/scripts/demo")).output().unwrap();
+    let demo = format!("{root}/scripts/demo");
+    let output = Command::new("bash").arg(demo).env("LDAP2SCIM", env!("CARGO_BIN_EXE_ldap2scim")).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
 }

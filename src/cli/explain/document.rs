@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
-use super::show::{heir, link_line, memberships};
+use super::show::{grace, heir, link_line, memberships};
 use crate::assemble::Live;
 use crate::cli::{change, json, text};
 use crate::cycle::Prepared;
@@ -83,6 +83,7 @@ pub fn gone_document(live: &Live, prepared: &Prepared, entry_id: &EntryId) -> Js
         "entry_id": entry_id.as_str(),
         "link": link,
         "matching": link_line(prepared, entry_id),
+        "left": grace(live, prepared, entry_id),
         "change": of_entry(false),
         "parked": of_entry(true),
         "handed_to": heir(plan, entry_id).map(EntryId::as_str),

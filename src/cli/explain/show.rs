@@ -1,12 +1,14 @@
 //! The way of an entry as lines for people.
 
+use std::time::Duration;
+
 use crate::assemble::Live;
 use crate::cli::change::{self, Lists};
 use crate::cli::text;
 use crate::cycle::Prepared;
 use crate::mapping::{Output as RuleOutput, Trace};
 use crate::model::{Entry, EntryId, Origin, ResourceType, Status};
-use crate::plan::{Action, Change, Judged, Plan, Scope, Situation};
+use crate::plan::{Action, Change, Judged, Plan, Scope, Situation, UserRemoval};
 
 /// As many matches are explained; of more only a list is given.
 const FEW: usize = 5;
@@ -49,6 +51,7 @@ fn entry_lines(live: &Live, prepared: &Prepared, entry: &Entry, lists: Lists) ->
         lines.extend(mapping_lines(live, prepared, entry, judged));
     }
     lines.push(format!("  linked:  {}", link_line(prepared, &entry.id)));
+    lines.extend(grace(live, prepared, &entry.id).map(|line| format!("  left:    {line}")));
     lines.extend(ends(prepared, &entry.id, lists));
     if entry.resource_type == ResourceType::User {
         lines.push(format!("  groups:  {}", groups_line(&memberships(prepared, &entry.id))));
@@ -210,8 +213,31 @@ fn gone_lines(live: &Live, prepared: &Prepared, entry_id: &EntryId, lists: Lists
         format!("  found:   not among what {} reads: {why}", live.source),
         format!("  linked:  {} {}, {}", text::word(name), entry_id, link_line(prepared, entry_id)),
     ];
+    lines.extend(grace(live, prepared, entry_id).map(|line| format!("  left:    {line}")));
     lines.extend(ends(prepared, entry_id, lists));
     lines
+}
+
+/// How long ago the last channel let go of the entry, and what comes after.
+pub fn grace(live: &Live, prepared: &Prepared, entry_id: &EntryId) -> Option<String> {
+    let leaver = prepared.snapshot.leavers.get(entry_id)?;
+    let resource_type = prepared.snapshot.links.get(entry_id)?.acknowledged.resource_type;
+    let ago = days(leaver.ago);
+    let let_go = format!("channel {} let go {ago} ago", leaver.channel);
+    Some(match live.channel.rules.user_removal {
+        UserRemoval::DeactivateThenDelete(after)
+            if resource_type == ResourceType::User && leaver.channel == *live.name() && leaver.ago < after =>
+        {
+            format!("{let_go}; deleted in {} if nobody claims it before", days(after.saturating_sub(leaver.ago)))
+        }
+        UserRemoval::DeactivateThenDelete(_) | UserRemoval::Deactivate | UserRemoval::Delete | UserRemoval::Keep => let_go,
+    })
+}
+
+/// Days, and below one of them hours, rounded up: nobody is told that it is due before it is.
+fn days(time: Duration) -> String {
+    let hours = time.as_secs().div_ceil(3600);
+    if hours < 24 { text::count(hours, "hour", "hours") } else { text::count(hours.div_ceil(24), "day", "days") }
 }
 
 #[cfg(test)]
@@ -221,6 +247,13 @@ mod tests {
     use super::*;
     use crate::model::ResourceId;
     use crate::plan::{ClaimAfter, Counts, Planned, Reason, Stage, Tally, Verdict};
+
+    #[test]
+    fn a_grace_is_told_in_days_and_its_last_day_in_hours() {
+        for (seconds, told) in [(0, "0 hours"), (1, "1 hour"), (23 * 3600, "23 hours"), (86_400, "1 day"), (86_401, "2 days")] {
+            assert_eq!(days(Duration::from_secs(seconds)), told);
+        }
+    }
 
     #[test]
     fn whoever_gets_the_link_of_an_entry_that_is_gone_is_named() {

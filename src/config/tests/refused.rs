@@ -35,6 +35,11 @@ fn a_dialect_is_refused_where_it_stands() {
         ("op_case: tilte", "c.yaml:9:25: targets.cie.dialect.op_case: must be one of lower, title"),
         ("page_size: 0", "c.yaml:9:27: targets.cie.dialect.page_size: must be a whole number above zero"),
         ("etag: ~", "c.yaml:9:22: targets.cie.dialect.etag: expected text, a number…"),
+        (
+            "unset: null",
+            "c.yaml:9:23: targets.cie.dialect.unset: expected a word, found nothing [null is nothing in YAML; the word stands in \
+             quotes: unset: \"null\"]",
+        ),
         ("never: [[userType]]", "c.yaml:9:23: targets.cie.dialect.never: expected a list of texts or numbers, found a list"),
         ("never: ['a[b']", "c.yaml:9:23: targets.cie.dialect.never: …"),
         (
