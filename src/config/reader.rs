@@ -198,7 +198,11 @@ pub(super) struct Section<'a> {
 impl<'a> Section<'a> {
     /// The field of a key, if it is there.
     pub fn optional(&self, key: &'static str) -> Option<Field<'a>> {
-        self.known.borrow_mut().push(key);
+        let mut known = self.known.borrow_mut();
+        if !known.contains(&key) {
+            known.push(key);
+        }
+        drop(known);
         let pattern = joined(&self.field.pattern, key);
         self.field.reader.asked.borrow_mut().insert(pattern.clone());
         let (name, node) = self.entries.iter().find(|(name, _)| matches!(&name.kind, Kind::Text(text) if text == key))?;

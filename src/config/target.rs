@@ -41,7 +41,9 @@ pub(super) fn target(name: &str, field: Field<'_>) -> Option<(TargetName, scim::
     let certificate_is_written = section.optional("client_certificate").is_some();
     let client_certificate = client_certificate(&section);
     let ca_file = ca_file(&section);
-    let dialect = preset.map(|preset| rate(&section, dialect(&section, preset)));
+    // Without a preset that is known, what is written is judged all the same.
+    let is_known = preset.is_some();
+    let dialect = rate(&section, dialect(&section, preset.unwrap_or_default()));
     let [connect_timeout, request_timeout] = timeouts(&section, "request", [CONNECT, REQUEST]);
     let key = section.field.clone();
     section.finish();
@@ -52,7 +54,7 @@ pub(super) fn target(name: &str, field: Field<'_>) -> Option<(TargetName, scim::
     if auth_field.is_none() && !certificate_is_written && !is_loopback(&base_url) {
         key.reader.warning(key.finding_at_key("no auth: requests go out without credentials"));
     }
-    let Written { auth, expires_on } = written?;
+    let Written { auth, expires_on } = written.filter(|_| is_known)?;
     let settings = scim::Settings {
         expires_on,
         client_certificate,
@@ -61,7 +63,7 @@ pub(super) fn target(name: &str, field: Field<'_>) -> Option<(TargetName, scim::
         allow_cleartext,
         connect_timeout,
         request_timeout,
-        ..scim::Settings::new(name, base_url, auth, dialect?)
+        ..scim::Settings::new(name, base_url, auth, dialect)
     };
     Some((TargetName::new(name), settings))
 }

@@ -70,6 +70,7 @@ pub(super) fn word<T: Copy>(field: &Field<'_>, words: &[(&str, T)]) -> Option<T>
 
 /// A length of time such as `30s`, `1h 30m`, `1d`; a day is 24 hours.
 pub(super) fn duration(field: &Field<'_>, least: Duration, most: Duration) -> Option<Duration> {
+    const DAY: u64 = 24 * 3600;
     const EXPECTED: &str = "a duration such as 90s, 30m, 24h or 1d";
     let Kind::Text(written) = &field.node.kind else { return field.unfit(EXPECTED) };
     let parsed = written
@@ -80,7 +81,10 @@ pub(super) fn duration(field: &Field<'_>, least: Duration, most: Duration) -> Op
     match parsed {
         None => field.wrong(format!("expected {EXPECTED}")),
         Some(duration) if !(least..=most).contains(&duration) => {
-            let shown = |limit: Duration| format!("{:#}", jiff::SignedDuration::try_from(limit).unwrap_or_default());
+            let shown = |limit: Duration| match limit.as_secs() {
+                seconds if seconds > 0 && seconds % DAY == 0 => format!("{}d", seconds / DAY),
+                _ => format!("{:#}", jiff::SignedDuration::try_from(limit).unwrap_or_default()),
+            };
             field.wrong(format!("must be from {} to {}", shown(least), shown(most)));
         }
         Some(duration) => return Some(duration),

@@ -222,20 +222,26 @@ fn gone_lines(live: &Live, prepared: &Prepared, entry_id: &EntryId, lists: Lists
 pub fn grace(live: &Live, prepared: &Prepared, entry_id: &EntryId) -> Option<String> {
     let leaver = prepared.snapshot.leavers.get(entry_id)?;
     let resource_type = prepared.snapshot.links.get(entry_id)?.acknowledged.resource_type;
-    let ago = days(leaver.ago);
+    let ago = past(leaver.ago);
     let let_go = format!("channel {} let go {ago} ago", leaver.channel);
     Some(match live.channel.rules.user_removal {
         UserRemoval::DeactivateThenDelete(after)
             if resource_type == ResourceType::User && leaver.channel == *live.name() && leaver.ago < after =>
         {
-            format!("{let_go}; deleted in {} if nobody claims it before", days(after.saturating_sub(leaver.ago)))
+            format!("{let_go}; deleted in {} if nobody claims it before", to_come(after.saturating_sub(leaver.ago)))
         }
         UserRemoval::DeactivateThenDelete(_) | UserRemoval::Deactivate | UserRemoval::Delete | UserRemoval::Keep => let_go,
     })
 }
 
-/// Days, and below one of them hours, rounded up: nobody is told that it is due before it is.
-fn days(time: Duration) -> String {
+/// Whole days that have passed, and below one of them hours.
+fn past(time: Duration) -> String {
+    let hours = time.as_secs() / 3600;
+    if hours < 24 { text::count(hours, "hour", "hours") } else { text::count(hours / 24, "day", "days") }
+}
+
+/// The same of what is to come, rounded up: nobody is told that it is due before it is.
+fn to_come(time: Duration) -> String {
     let hours = time.as_secs().div_ceil(3600);
     if hours < 24 { text::count(hours, "hour", "hours") } else { text::count(hours.div_ceil(24), "day", "days") }
 }
@@ -250,8 +256,15 @@ mod tests {
 
     #[test]
     fn a_grace_is_told_in_days_and_its_last_day_in_hours() {
-        for (seconds, told) in [(0, "0 hours"), (1, "1 hour"), (23 * 3600, "23 hours"), (86_400, "1 day"), (86_401, "2 days")] {
-            assert_eq!(days(Duration::from_secs(seconds)), told);
+        for (seconds, gone, left) in [
+            (0, "0 hours", "0 hours"),
+            (1, "0 hours", "1 hour"),
+            (23 * 3600, "23 hours", "23 hours"),
+            (86_400, "1 day", "1 day"),
+            (86_401, "1 day", "2 days"),
+        ] {
+            let time = Duration::from_secs(seconds);
+            assert_eq!((past(time).as_str(), to_come(time).as_str()), (gone, left), "{seconds}");
         }
     }
 

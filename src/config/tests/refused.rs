@@ -28,6 +28,23 @@ fn the_sound_configuration_is_accepted() {
 }
 
 #[test]
+fn a_preset_that_is_not_known_hides_nothing_else() {
+    let directory = directory();
+    let spoilt = spoilt(&[
+        ("preset: paloalto-cie", "preset: paloalto"),
+        ("    auth:", "    rat: 5\n    dialect: { op_cas: x }\n    auth:"),
+    ]);
+    let told = told(directory.path(), &spoilt);
+    let expected = [
+        "c.yaml:8:13: targets.cie.preset: must be one of generic, paloalto-cie, ",
+        "c.yaml:10:5: targets.cie.rat: unknown key [did you mean rate?]",
+        "c.yaml:11:16: targets.cie.dialect.op_cas: there is no such knob [did you mean op_case?]",
+    ];
+    assert_eq!(told.len(), expected.len(), "{told:#?}");
+    assert!(told.iter().zip(expected).all(|(told, expected)| told.starts_with(expected)), "{told:#?}");
+}
+
+#[test]
 fn a_dialect_is_refused_where_it_stands() {
     let dialect = |written: &str| format!("    dialect: {{ {written} }}\n    base_url");
     let rows = [
@@ -222,7 +239,7 @@ fn values_of_the_wrong_kind_are_refused() {
             "window: 1mo",
             "c.yaml:20:15: channels.chicago.guard.window: expected a duration such as 90s, 30m, 24h or 1d",
         ),
-        ("window: 24h", "window: 1s", "c.yaml:20:15: channels.chicago.guard.window: must be from 1m to 8784h"),
+        ("window: 24h", "window: 1s", "c.yaml:20:15: channels.chicago.guard.window: must be from 1m to 366d"),
         ("window: 24h", "users: { percent: 101 }", "c.yaml:20:25: channels.chicago.guard.users.percent: must be from 0 to 100"),
         ("window: 24h", "users: { percent: .nan }", "c.yaml:20:25: channels.chicago.guard.users.percent: must be from 0 to 100"),
         (
@@ -295,7 +312,7 @@ fn words_that_are_not_known_are_refused() {
         (
             "    guard:",
             "    removal: { users: { action: deactivate_then_delete, after: 5h } }\n    guard:",
-            "c.yaml:19:64: channels.chicago.removal.users.after: must be from 24h to 87600h",
+            "c.yaml:19:64: channels.chicago.removal.users.after: must be from 1d to 3650d",
         ),
         (
             "    guard:",
