@@ -15,7 +15,8 @@ pub(super) const PRESET: Preset = Preset {
         ("rate_group_update", "5/30s"),
         // Lists of groups: 5 in 30 seconds; users can be asked for more often, and are of the same kind here.
         ("rate_read", "20/30s"),
-        // The page knows no POST and no DELETE of groups: they are made there.
+        // Where a group is a team, the introduction says, it is neither created nor deleted by SCIM; a user group is both,
+        // but which of the two it is, cannot be seen from here.
         ("group_removal", "empty"),
     ],
     after_first_load: None,
