@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::model::{EntryId, Link, Origin, Resource, ResourceId, ResourceType, Value};
-use crate::plan::{Action, Change, ClaimAfter, Edit, Held, Plan, Stage, drift};
+use crate::plan::{Action, Change, ClaimAfter, Edit, Held, Plan, Stage, Tally, drift};
 
 use super::prepare::Prepared;
 use super::recover::Recovered;
@@ -312,7 +312,8 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
         from: &EntryId,
         edits: Vec<Edit>,
     ) -> Result<(), CycleError> {
-        self.record(change, None, Recorded::Relinked { from: from.clone() }, Some(true)).await?;
+        let tally = Tally { identity: change.tally.identity, ..Tally::default() };
+        self.record(change, None, Recorded::Relinked { from: from.clone(), tally }, Some(true)).await?;
         {
             let mut state = self.lock();
             if let Some(link) = state.links.remove(from) {
@@ -322,14 +323,15 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
         }
         self.done("relinked");
         tracing::info!(channel = %self.channel.name(), entry = %change.entry_id, resource = %resource_id, "relinked");
-        self.edit_linked(change, resource_id, edits).await
+        // Its name was counted as the link changed hands.
+        let rest = Change { tally: Tally { identity: 0, ..change.tally }, ..change.clone() };
+        self.edit_linked(&rest, resource_id, edits).await
     }
 
     /// Puts an update off to a later stage.
     pub(super) fn follow_up(&self, stage: Stage, change: &Change, resource_id: &ResourceId, edits: Vec<Edit>) {
         let action = Action::Update { resource_id: resource_id.clone(), edits };
-        let tally = crate::plan::Tally::default();
-        let change = Change { action, tally, claim: ClaimAfter::Held, ..change.clone() };
+        let change = Change { action, tally: Tally::default(), claim: ClaimAfter::Held, ..change.clone() };
         self.lock().later.push((stage, change));
     }
 }

@@ -249,11 +249,22 @@ pub enum Recorded {
         /// The edits.
         edits: Vec<Edit>,
     },
+    /// The same for a part of what the intent says: the guard counts what was done and not what was asked for.
+    Partly {
+        /// Id at the target.
+        resource_id: ResourceId,
+        /// What was done.
+        edits: Vec<Edit>,
+        /// What the guard counts for it, in place of what it counted for the intent.
+        tally: Tally,
+    },
     /// The link of another entry is this entry's from now on, with everything that the resource acknowledged. Claims
     /// of the channel go with it.
     Relinked {
         /// Whose it was.
         from: EntryId,
+        /// What the guard counts for it: nothing is sent, so there is no intent that could be counted.
+        tally: Tally,
     },
     /// What is remembered of a link's acknowledged state is replaced: a full comparison found it different.
     Corrected(Resource),

@@ -145,7 +145,10 @@ fn digest(action: &Action) -> Option<String> {
                 match edit {
                     Edit::Attribute { path, after, .. } if !diff::deactivates(edit) => {
                         say(path.as_str());
-                        after.as_ref().map_or_else(|| (), |value| say_value(&mut say, value));
+                        match after {
+                            Some(value) => say_value(&mut say, value),
+                            None => say("\u{1}none"),
+                        }
                     }
                     Edit::Members { add, remove } if remove.is_empty() => add.iter().for_each(|id| say(id.as_str())),
                     Edit::Attribute { .. } | Edit::Members { .. } | Edit::Foreign { .. } => return None,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::model::{AttributePath, EntryId, ResourceId, ResourceType, Value};
-use crate::plan::{Action, Change, Edit, Stage, Tally, diff, requests};
+use crate::plan::{Action, Change, ClaimAfter, Edit, Stage, Tally, diff, requests, tally_of};
 
 use super::apply::Applying;
 use super::refusal::Refusal;
@@ -36,7 +36,7 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
             let references = self.references_of(&change.entry_id, &edits);
             let request =
                 Change { action: Action::Update { resource_id: resource_id.clone(), edits: edits.clone() }, ..change.clone() };
-            let (intent, answer) = self.send(request.clone(), change, &references).await?;
+            let (intent, answer) = self.send(request.clone(), &cut, &references).await?;
             drop(references);
             let switches_off = edits.iter().any(diff::deactivates);
             match answer {
@@ -56,11 +56,11 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
                     resource_id = id;
                 }
                 Ok(Outcome::Partly { undone, doubtful, why, .. }) => {
-                    self.partly(change, intent, &resource_id, &edits, Shortfall { undone, doubtful, why }).await?;
+                    self.partly(&cut, intent, &request, Shortfall { undone, doubtful, why }).await?;
                     all = false;
                 }
                 Ok(Outcome::Gone) | Err(TargetError::NotFound) => {
-                    return self.vanished(change, intent, switches_off).await;
+                    return self.vanished(change, intent, switches_off || change.claim == ClaimAfter::Ended).await;
                 }
                 Err(TargetError::AnswerLost(why)) if edits.iter().all(|edit| matches!(edit, Edit::Foreign { .. })) => {
                     // Nothing is remembered of them, so nothing stays open either.
@@ -94,25 +94,31 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
 
     /// Some members were not taken. What nobody knows of stays an open intent, which makes it uncertain; the rest is
     /// acknowledged, and whoever was refused is sent again by the next cycle.
-    async fn partly(
-        &self,
-        change: &Change,
-        intent: IntentId,
-        resource_id: &ResourceId,
-        edits: &[Edit],
-        shortfall: Shortfall,
-    ) -> Result<(), CycleError> {
+    async fn partly(&self, change: &Change, intent: IntentId, request: &Change, shortfall: Shortfall) -> Result<(), CycleError> {
         let Shortfall { undone, doubtful, why } = shortfall;
+        let Action::Update { resource_id, edits } = &request.action else { return Ok(()) };
+        let mut done = of_members(edits, |member| !undone.contains(member) && !doubtful.contains(member));
         let doubted = of_members(edits, |member| doubtful.contains(member));
+        // Of strangers nothing is remembered, so nothing stays open either: who may have gone counts as gone.
+        done.extend(strangers(edits, |member| !undone.contains(member)));
+        let part = |edits: &[Edit]| {
+            let action = Action::Update { resource_id: resource_id.clone(), edits: edits.to_vec() };
+            Change { action, ..change.clone() }
+        };
+        let tally = |part: &Change| tally_of(part, change, &self.plan.removed_users);
+        let (counted, in_doubt) = match (change.empties_a_group(), done.is_empty()) {
+            (false, _) => (tally(&part(&done)), tally(&part(&doubted))),
+            // It counts as the group, whichever of its members left.
+            (true, false) => (tally(request), Tally::default()),
+            (true, true) => (Tally::default(), tally(request)),
+        };
         if !doubted.is_empty() {
-            let action = Action::Update { resource_id: resource_id.clone(), edits: doubted };
-            let open = Change { action, tally: Tally::default(), ..change.clone() };
-            self.store.intend(self.cycle, vec![Intent { change: open, tally: Tally::default() }]).await?;
+            self.store.intend(self.cycle, vec![Intent { change: part(&doubted), tally: in_doubt }]).await?;
         }
-        let done = of_members(edits, |member| !undone.contains(member) && !doubtful.contains(member));
         let claim = self.claim_after(change, false);
-        let recorded = Recorded::Edited { resource_id: resource_id.clone(), edits: done };
+        let recorded = Recorded::Partly { resource_id: resource_id.clone(), edits: done.clone(), tally: counted };
         self.record(change, Some(intent), recorded, claim).await?;
+        self.acknowledge(&change.entry_id, &done);
         let mut left = undone.iter().chain(&doubtful);
         let named = left.next().map(ToString::to_string).unwrap_or_default();
         let others = match left.count() {
@@ -209,8 +215,10 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
         let (intent, answer) = self.send(change.clone(), change, &References::new()).await?;
         let stays = change.resource_type == ResourceType::User && self.channel.target.capabilities().delete_is_deactivate;
         match (answer, &change.action) {
-            (Ok(_), Action::Delete { resource_id }) if stays => self.switched_off(change, intent, resource_id).await,
-            (Ok(_) | Err(TargetError::NotFound), _) => {
+            (Ok(Outcome::Gone | Outcome::Exists(_) | Outcome::Partly { .. }), Action::Delete { resource_id }) if stays => {
+                self.switched_off(change, intent, resource_id).await
+            }
+            (Ok(Outcome::Gone | Outcome::Exists(_) | Outcome::Partly { .. }) | Err(TargetError::NotFound), _) => {
                 self.gone(change, intent).await?;
                 self.done("deleted");
                 tracing::info!(channel = %self.channel.name(), entry = %change.entry_id, "deleted");
@@ -251,6 +259,20 @@ fn of_members(edits: &[Edit], chosen: impl Fn(&EntryId) -> bool) -> Vec<Edit> {
         }
     }
     cut
+}
+
+/// Edits cut to some of the members that are nobody's of ours; these go by the ids of their resources.
+fn strangers(edits: &[Edit], chosen: impl Fn(&EntryId) -> bool) -> Option<Edit> {
+    let mut remove = BTreeSet::new();
+    for edit in edits {
+        match edit {
+            Edit::Attribute { .. } | Edit::Members { .. } => {}
+            Edit::Foreign { remove: all } => {
+                remove.extend(all.iter().filter(|id| chosen(&EntryId::new(id.as_str()))).cloned());
+            }
+        }
+    }
+    (!remove.is_empty()).then_some(Edit::Foreign { remove })
 }
 
 /// Edits by what can be done with them.

@@ -20,13 +20,6 @@ pub struct Updates {
     pub never: Vec<AttributePath>,
 }
 
-impl Updates {
-    /// True if an attribute of an existing resource can be changed.
-    pub fn allow(&self, path: &AttributePath) -> bool {
-        (self.only.is_empty() || self.only.contains(path)) && !self.never.contains(path)
-    }
-}
-
 /// How the members of a group can be read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum MembersRead {

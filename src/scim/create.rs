@@ -16,11 +16,7 @@ impl Provider {
     pub(super) async fn create(&self, request: &Request, resource: &Resource) -> Result<Outcome, TargetError> {
         let settle = self.dialect().knobs.settle;
         self.shared(resource.resource_type).outdate();
-        let answer = self.write(request).await.inspect_err(|error| {
-            if matches!(error, TargetError::AnswerLost(_)) {
-                self.recent.doubt(resource, settle);
-            }
-        })?;
+        let answer = self.write(request).await?;
         self.shared(resource.resource_type).outdate();
         if !answer.is_success() {
             // 404 to a create is about the collection, not about a resource.
@@ -45,10 +41,15 @@ impl Provider {
         let lost = || TargetError::AnswerLost(format!("it answered {status} to a create without saying the id"));
         let value = resource.name().ok_or_else(lost)?.to_owned();
         let path = resource.resource_type.name_path();
-        self.recent.doubt(resource, self.dialect().knobs.settle);
-        // It is there, whatever goes wrong with the look-up.
         let lookup = Lookup { resource_type: resource.resource_type, path, value };
-        match self.look_for(&lookup).await.map_err(|_| lost())?.as_slice() {
+        // It is there, whatever goes wrong with the look-up; it may take its time to show.
+        let settle = self.dialect().knobs.settle;
+        let mut found = self.look_for(&lookup).await.map_err(|_| lost())?;
+        if found.is_empty() && !settle.is_zero() {
+            tokio::time::sleep(settle).await;
+            found = self.look_for(&lookup).await.map_err(|_| lost())?;
+        }
+        match found.as_slice() {
             [one] => Ok(one.resource_id.clone()),
             _ => Err(lost()),
         }

@@ -17,7 +17,8 @@ use crate::cycle::{Found, Lookup, TargetError};
 use crate::model::{AttributePath, ResourceType, Witness};
 use crate::plan::answers;
 
-/// A list stands in for look-ups this long, if nothing is written meanwhile.
+/// A list stands in for look-ups this long, if nothing is written meanwhile; and never longer than what is new takes to
+/// show, so that a second look after that time sees it.
 const LIST_LASTS: Duration = Duration::from_secs(60);
 
 /// Resources of a list that is kept; a longer one is fetched each time.
@@ -44,24 +45,8 @@ impl Shared {
 }
 
 impl Provider {
-    /// As [`crate::cycle::Target::find`]. What may have been created a moment ago is looked for once more, when the
-    /// target has had time to know it.
+    /// As [`crate::cycle::Target::find`].
     pub(super) async fn look_for(&self, lookup: &Lookup) -> Result<Vec<Found>, TargetError> {
-        let found = self.candidates(lookup).await?;
-        if !found.is_empty() {
-            return Ok(found);
-        }
-        match self.recent.in_doubt(lookup, self.dialect().knobs.settle) {
-            None => Ok(found),
-            Some(wait) => {
-                tokio::time::sleep(wait).await;
-                self.shared(lookup.resource_type).outdate();
-                self.candidates(lookup).await
-            }
-        }
-    }
-
-    async fn candidates(&self, lookup: &Lookup) -> Result<Vec<Found>, TargetError> {
         let dialect = self.dialect();
         let unfilterable = dialect.knobs.unfilterable(lookup.resource_type).contains(&lookup.path);
         if unfilterable || dialect.knobs.filter == FilterUse::Scan {
@@ -152,7 +137,9 @@ impl Provider {
         let shared = self.shared(resource_type);
         let mut kept = shared.kept.lock().await;
         let writes = shared.writes.load(Ordering::Relaxed);
-        if let Some(list) = kept.as_ref().filter(|list| list.writes == writes && list.at.elapsed() < LIST_LASTS) {
+        let settle = self.dialect().knobs.settle;
+        let lasts = if settle.is_zero() { LIST_LASTS } else { LIST_LASTS.min(settle) };
+        if let Some(list) = kept.as_ref().filter(|list| list.writes == writes && list.at.elapsed() < lasts) {
             return Ok(Arc::clone(&list.all));
         }
         *kept = None;

@@ -1,5 +1,6 @@
-//! What was made a moment ago: providers that answer from copies do not know it yet, so "not there" is not believed
-//! until the time to settle is over.
+//! What was made a moment ago: providers that answer from copies do not know it yet, so a 404 to a change of it is not
+//! believed until the time to settle is over. Who looks for a create without an answer waits in `cycle`, which knows of it
+//! after a restart too.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -7,8 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::cycle::Lookup;
-use crate::model::{Resource, ResourceId, ResourceType, Value};
+use crate::model::ResourceId;
 
 /// Remembered at most; at 250 creates a second this is several minutes of them.
 const MOST: usize = 100_000;
@@ -17,23 +17,18 @@ const MOST: usize = 100_000;
 #[derive(Default)]
 pub(super) struct Recent {
     created: Mutex<VecDeque<(Instant, ResourceId)>>,
-    doubtful: Mutex<VecDeque<(Instant, ResourceType, Vec<String>)>>,
 }
 
 impl Recent {
     /// A resource was created.
     pub(super) fn created(&self, id: &ResourceId, settle: Duration) {
-        keep(&self.created, settle, |entry| entry.0, (Instant::now(), id.clone()));
-    }
-
-    /// A resource may have been created: whoever looks for one of its values looks again before it is called absent.
-    pub(super) fn doubt(&self, resource: &Resource, settle: Duration) {
-        let text = |value: &Value| match value {
-            Value::Text(text) => Some(text.clone()),
-            Value::Flag(_) | Value::Reference(_) => None,
-        };
-        let values = resource.attributes.values().filter_map(text).collect();
-        keep(&self.doubtful, settle, |entry| entry.0, (Instant::now(), resource.resource_type, values));
+        let mut created = self.created.lock().unwrap_or_else(PoisonError::into_inner);
+        while created.len() >= MOST || created.front().is_some_and(|(at, _)| left(*at, settle).is_none()) {
+            created.pop_front();
+        }
+        if !settle.is_zero() {
+            created.push_back((Instant::now(), id.clone()));
+        }
     }
 
     /// How long to wait until what is said of these resources can be believed; `None` if it can be now.
@@ -44,27 +39,10 @@ impl Recent {
         }
         ids.find_map(|id| created.iter().rev().find(|(_, known)| known == id).and_then(|(at, _)| left(*at, settle)))
     }
-
-    /// How long to wait until an empty answer to a look-up can be believed.
-    pub(super) fn in_doubt(&self, lookup: &Lookup, settle: Duration) -> Option<Duration> {
-        let doubtful = self.doubtful.lock().unwrap_or_else(PoisonError::into_inner);
-        let same = |kind: ResourceType, values: &[String]| kind == lookup.resource_type && values.contains(&lookup.value);
-        doubtful.iter().rev().find(|(_, kind, values)| same(*kind, values)).and_then(|(at, ..)| left(*at, settle))
-    }
 }
 
 fn left(at: Instant, settle: Duration) -> Option<Duration> {
     settle.checked_sub(at.elapsed()).filter(|left| !left.is_zero())
-}
-
-fn keep<T>(list: &Mutex<VecDeque<T>>, settle: Duration, at: impl Fn(&T) -> Instant, entry: T) {
-    let mut list = list.lock().unwrap_or_else(PoisonError::into_inner);
-    while list.len() >= MOST || list.front().is_some_and(|first| left(at(first), settle).is_none()) {
-        list.pop_front();
-    }
-    if !settle.is_zero() {
-        list.push_back(entry);
-    }
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use super::found::get;
 use super::wire::{GROUP, USER, extension, is_manager};
 use super::{Dialect, ManagerForm};
 use crate::model::{AttributePath, ResourceType};
+use crate::plan::changes;
 
 /// Attributes that every resource has and no schema has to list (RFC 7643 §3.1).
 const OF_EVERY_RESOURCE: &[&str] = &["id", "externalId", "meta", "schemas"];
@@ -117,7 +118,7 @@ impl Schemas {
                         Mutability::ReadOnly => {
                             say(format!("{path} of a {kind} is read-only at the target: what is mapped to it may be refused."))
                         }
-                        Mutability::Immutable if dialect.capabilities.updates(resource_type).allow(path) => say(format!(
+                        Mutability::Immutable if changes(&dialect.capabilities, resource_type, path) => say(format!(
                             "{path} of a {kind} is immutable at the target: later changes will be refused; to leave them \
                              out, write dialect: {{ {kind}_immutable: {path} }}."
                         )),

@@ -76,28 +76,30 @@ pub(super) fn hand_over(connection: &Connection, target: &str, from: &EntryId, t
 }
 
 /// What the channel took away since a time, and what it claimed then.
-/// While answers are lost, the same user or group counts once per kind, however often it was sent.
+/// While answers are lost, the same user or group counts once per kind, however often it was sent; and so does a group
+/// that is emptied, however many requests and cycles that takes.
 pub(super) fn tally(connection: &Connection, target: &str, channel: &str, since: i64) -> Result<WindowTally, Fault> {
     let mut tally = WindowTally { linked_then: linked_at(connection, target, channel, since)?, ..WindowTally::default() };
-    let mut unanswered: BTreeMap<(String, EntryId), u64> = BTreeMap::new();
+    let mut several: BTreeMap<(String, EntryId), u64> = BTreeMap::new();
     let mut statement = connection.prepare_cached(
         "SELECT guard_event.kind, guard_event.entry_id, guard_event.amount,
-                journal.id IS NOT NULL AND journal.closed_at IS NULL
+                (journal.id IS NOT NULL AND journal.closed_at IS NULL)
+                OR (guard_event.kind = 'groups' AND journal.action = 'update')
          FROM guard_event LEFT JOIN journal ON journal.id = guard_event.journal_id
          WHERE guard_event.channel = ?1 AND guard_event.target = ?2 AND guard_event.at >= ?3",
     )?;
     let mut rows = statement.query(params![channel, target, since])?;
     while let Some(row) = rows.next()? {
         let (kind, entry_id): (String, _) = (row.get(0)?, EntryId::new(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?));
-        let (amount, open) = (u64::try_from(row.get::<_, i64>(2)?).unwrap_or_default(), row.get(3)?);
-        if open && kind != "memberships" {
-            let most = unanswered.entry((kind, entry_id)).or_default();
+        let (amount, once) = (u64::try_from(row.get::<_, i64>(2)?).unwrap_or_default(), row.get(3)?);
+        if once && kind != "memberships" {
+            let most = several.entry((kind, entry_id)).or_default();
             *most = amount.max(*most);
         } else {
             add(&mut tally, &kind, entry_id, amount)?;
         }
     }
-    for ((kind, entry_id), amount) in unanswered {
+    for ((kind, entry_id), amount) in several {
         add(&mut tally, &kind, entry_id, amount)?;
     }
     Ok(tally)

@@ -40,13 +40,14 @@ pub(super) fn intend(connection: &Connection, cycle: &CycleRow, intent: &Intent,
     Ok(id)
 }
 
-/// Closes the intent of a record; a record without one becomes a row of history.
-pub(super) fn close(connection: &Connection, cycle: &CycleRow, record: &Record, now: i64) -> Result<(), Fault> {
+/// Closes the intent of a record; a record without one becomes a row of history. Returns the row, if there is one.
+pub(super) fn close(connection: &Connection, cycle: &CycleRow, record: &Record, now: i64) -> Result<Option<IntentId>, Fault> {
     let (result, detail) = match &record.result {
         Recorded::Refused(detail) | Recorded::Declined { why: detail, .. } => ("refused", Some(detail.as_str())),
         Recorded::Linked { .. }
         | Recorded::Relinked { .. }
         | Recorded::Edited { .. }
+        | Recorded::Partly { .. }
         | Recorded::Corrected(_)
         | Recorded::Gone
         | Recorded::Unchanged => ("done", None),
@@ -59,7 +60,7 @@ pub(super) fn close(connection: &Connection, cycle: &CycleRow, record: &Record, 
         )?
         .execute(params![now, result, detail, intent.0, cycle.target, record.entry_id.as_str()])?;
     if closed == 1 {
-        return Ok(());
+        return Ok(Some(intent));
     }
     Fault::told(format!(
         "intent {} of entry {} at {} is not open, so nothing can be recorded for it",
@@ -75,16 +76,16 @@ fn note(
     result: &str,
     detail: Option<&str>,
     now: i64,
-) -> Result<(), Fault> {
+) -> Result<Option<IntentId>, Fault> {
     let action = match (&record.result, record.claim) {
         (Recorded::Linked { .. } | Recorded::Relinked { .. }, _) => "adopt",
-        (Recorded::Edited { .. }, _) => "update",
+        (Recorded::Edited { .. } | Recorded::Partly { .. }, _) => "update",
         (Recorded::Corrected(_), _) => "correct",
         (Recorded::Gone, _) => "gone",
         (Recorded::Refused(_) | Recorded::Declined { .. }, _) => "refuse",
         (Recorded::Unchanged, Some(true)) => "claim",
         (Recorded::Unchanged, Some(false)) => "release",
-        (Recorded::Unchanged, None) => return Ok(()),
+        (Recorded::Unchanged, None) => return Ok(None),
     };
     connection
         .prepare_cached(
@@ -102,7 +103,7 @@ fn note(
             result,
             detail,
         ])?;
-    Ok(())
+    Ok(Some(IntentId(connection.last_insert_rowid())))
 }
 
 /// What a record makes certain of requests that were sent before it and never answered.

@@ -12,7 +12,7 @@ use super::{guard, link, refused};
 /// Writes a record. The caller's transaction makes it whole or nothing.
 pub(super) fn record(connection: &Connection, cycle: &CycleRow, record: &Record, now: i64) -> Result<(), Fault> {
     let (target, entry_id) = (cycle.target.as_str(), &record.entry_id);
-    journal::close(connection, cycle, record, now)?;
+    let row = journal::close(connection, cycle, record, now)?;
     let settles = match &record.result {
         Recorded::Linked { resource_id, origin, acknowledged } => {
             link::put(connection, target, entry_id, resource_id, *origin, acknowledged, now)?;
@@ -22,7 +22,18 @@ pub(super) fn record(connection: &Connection, cycle: &CycleRow, record: &Record,
             link::edit(connection, target, entry_id, resource_id, edits, now)?;
             Some(Settles::Edits(edits))
         }
-        Recorded::Relinked { from } => {
+        Recorded::Partly { resource_id, edits, tally } => {
+            if let Some(row) = row {
+                guard::take_back(connection, row)?;
+                guard::count(connection, cycle, row, entry_id, tally, now)?;
+            }
+            link::edit(connection, target, entry_id, resource_id, edits, now)?;
+            Some(Settles::Edits(edits))
+        }
+        Recorded::Relinked { from, tally } => {
+            if let Some(row) = row {
+                guard::count(connection, cycle, row, entry_id, tally, now)?;
+            }
             // What was open of the new entry is about a resource that it does not get; what was open of the old one is
             // about the resource that it does.
             journal::settle(connection, target, entry_id, record.intent, &Settles::Everything, now)?;
@@ -73,6 +84,7 @@ fn claim(connection: &Connection, cycle: &CycleRow, record: &Record, now: i64) -
             Recorded::Linked { .. }
             | Recorded::Relinked { .. }
             | Recorded::Edited { .. }
+            | Recorded::Partly { .. }
             | Recorded::Corrected(_)
             | Recorded::Unchanged,
             Some(false),

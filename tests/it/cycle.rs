@@ -730,7 +730,7 @@ async fn where_deleting_switches_off_the_link_stays() {
 }
 
 /// Carries out a plan that was changed by hand.
-async fn apply(bridge: &Bridge, change: impl FnOnce(&mut ldap2scim::plan::Plan)) -> ldap2scim::cycle::Applied {
+pub async fn apply(bridge: &Bridge, change: impl FnOnce(&mut ldap2scim::plan::Plan)) -> ldap2scim::cycle::Applied {
     use ldap2scim::cycle::{CycleStart, CycleSummary, Progress, Store, Trigger};
     let mut prepared = bridge.prepare().await;
     change(&mut prepared.plan);
@@ -962,4 +962,20 @@ async fn members_that_are_nobodys_are_removed_and_an_answer_lost_leaves_nothing_
         assert!(bridge.snapshot().await.links.values().all(|link| link.uncertain.is_empty()));
         bridge.assert_silent().await;
     }
+}
+
+#[tokio::test]
+async fn members_that_could_not_be_removed_are_not_counted_as_lost() {
+    let bridge = small_company().await;
+    bridge.synced().await;
+    bridge.directory.put_group("staff", &["ada"]);
+    // The whole, in one form and another, and the first half.
+    bridge.provider.fail_when("PATCH", "/Groups", 3, Fault::status(400));
+    let report = bridge.sync().await;
+    let lost = 3 - bridge.members("staff").len() as u64;
+    assert!(report.held.iter().any(|held| held.why.contains("its members were changed but for")), "{:?}", report.held);
+    assert_eq!((lost, bridge.snapshot().await.tally.memberships), (1, 1));
+    bridge.provider.heal();
+    bridge.synced().await;
+    assert_eq!((bridge.members("staff"), bridge.snapshot().await.tally.memberships), (vec!["ada".to_owned()], 2));
 }

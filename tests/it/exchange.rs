@@ -149,3 +149,75 @@ async fn a_leaver_is_deleted_when_the_grace_is_over_and_a_return_before_that_is_
     assert!(bridge.provider.user("bob").is_none());
     bridge.assert_silent().await;
 }
+
+#[tokio::test]
+async fn a_link_handed_on_counts_as_one_name_in_the_window_and_its_members_as_members() {
+    for wanted in ["makers", "Makers"] {
+        let bridge = company().await;
+        bridge.synced().await;
+        bridge.directory.remove("id-g-makers");
+        bridge.directory.put_group("anew", &["bob", "eve"]);
+        name(&bridge, "id-g-anew", "cn", wanted);
+        bridge.synced().await;
+        let tally = bridge.snapshot().await.tally;
+        assert_eq!((tally.identity, tally.memberships, tally.groups), (1, 1, 0), "{wanted}");
+    }
+}
+
+#[tokio::test]
+async fn a_group_that_is_emptied_over_several_cycles_counts_as_one_group() {
+    let mut bridge = company().await;
+    bridge.rules.group_removal = GroupRemoval::Empty;
+    bridge.knob("members_per_request", "1");
+    bridge.directory.put_group("makers", &["ada", "bob", "eve"]);
+    bridge.synced().await;
+    bridge.directory.remove("id-g-makers");
+    for left in [2, 1] {
+        // One request goes through, the others are refused.
+        bridge.provider.fail_after("PATCH", "/Groups", 1, 1000, Fault::status(403));
+        bridge.sync().await;
+        bridge.provider.heal();
+        assert_eq!(bridge.members("makers").len(), left);
+        assert_eq!(bridge.snapshot().await.tally.groups, 1);
+    }
+    bridge.synced().await;
+    assert!(bridge.members("makers").is_empty());
+    assert_eq!(bridge.snapshot().await.tally.groups, 1);
+}
+
+#[tokio::test]
+async fn an_emptied_group_is_counted_whoever_of_its_members_is_gone_before() {
+    use ldap2scim::model::{EntryId, ResourceId};
+    use ldap2scim::plan::{Action, Change, ClaimAfter, Edit, Planned, Reason, Stage, Tally};
+    let bridge = company().await;
+    bridge.synced().await;
+    let group = bridge.provider.group("makers").unwrap()["id"].as_str().unwrap().to_owned();
+    let remove = ["id-aaa", "id-ada", "id-bob"].map(EntryId::new).into();
+    let edits = vec![Edit::Members { add: Default::default(), remove }];
+    let change = Change {
+        entry_id: EntryId::new("id-g-makers"),
+        resource_type: ldap2scim::model::ResourceType::Group,
+        name: "makers".into(),
+        action: Action::Update { resource_id: ResourceId::new(&group), edits },
+        reason: Reason::Absent,
+        claim: ClaimAfter::Ended,
+        tally: Tally { groups: 1, ..Tally::default() },
+    };
+    let planned = Planned { stage: Stage::Revoke, after: Vec::new(), change };
+    crate::cycle::apply(&bridge, |plan| plan.changes = vec![planned]).await;
+    let tally = bridge.snapshot().await.tally;
+    assert_eq!((tally.groups, tally.memberships), (1, 0));
+}
+
+#[tokio::test]
+async fn a_group_to_be_emptied_that_is_gone_there_is_what_was_wanted() {
+    let mut bridge = company().await;
+    bridge.rules.group_removal = GroupRemoval::Empty;
+    bridge.synced().await;
+    let id = bridge.provider.group("makers").unwrap()["id"].as_str().unwrap().to_owned();
+    bridge.provider.remove(&id);
+    bridge.directory.remove("id-g-makers");
+    let report = bridge.sync().await;
+    assert!(report.held.is_empty(), "{:?}", report.held);
+    bridge.assert_silent().await;
+}

@@ -156,3 +156,21 @@ async fn absence_is_believed_of_a_second_look_only_where_new_ones_take_a_while_t
         assert!(settle == "0" || apart >= std::time::Duration::from_secs(1), "{apart:?}");
     }
 }
+
+#[tokio::test]
+async fn where_everybody_is_listed_to_find_one_the_second_look_lists_again() {
+    for fault in [Fault::LostAnswer, Fault::AfterCommit(409)] {
+        let mut bridge = company().await;
+        bridge.knob("settle", "1");
+        bridge.knob("filter", "scan");
+        bridge.synced().await;
+        bridge.directory.add_user("zoe");
+        bridge.provider.change_personality(|personality| personality.lifecycle.stale_reads = 1);
+        bridge.provider.fail_when("POST", "/Users", 1, fault);
+        let report = bridge.sync().await;
+        assert_eq!((report.end, report.held.len()), (CycleEnd::Done, 0), "{:?}", report.held);
+        bridge.provider.change_personality(|personality| personality.lifecycle.stale_reads = 0);
+        bridge.assert_no_duplicates();
+        bridge.assert_silent().await;
+    }
+}

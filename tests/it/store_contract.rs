@@ -354,7 +354,7 @@ mod contract {
         let sent = intend(&store, c, Intent { tally: taken, ..update("old", vec![members("", "b")]) }).await;
         store.record(c, vec![record(Some(sent), "old", edited("old", vec![members("", "b")]), None)]).await.unwrap();
         intend(&store, c, create("new")).await;
-        let relinked = Recorded::Relinked { from: EntryId::new("old") };
+        let relinked = Recorded::Relinked { from: EntryId::new("old"), tally: Tally::default() };
         store.record(c, vec![record(None, "new", relinked, Some(true))]).await.unwrap();
         let snapshot = load(&store).await;
         assert_eq!(snapshot.links.keys().cloned().collect::<BTreeSet<_>>(), set("new outer"));
@@ -373,7 +373,7 @@ mod contract {
         let store = subject.open();
         let cycle = begin(&store, "c").await;
         link(&store, cycle, "a b").await;
-        let relinked = Recorded::Relinked { from: EntryId::new("a") };
+        let relinked = Recorded::Relinked { from: EntryId::new("a"), tally: Tally::default() };
         let error = store.record(cycle, vec![record(None, "b", relinked, Some(true))]).await.unwrap_err().to_string();
         assert!(error.contains("entry b") && error.contains("entry a"), "{error}");
         assert_eq!(load(&store).await.links.len(), 2);

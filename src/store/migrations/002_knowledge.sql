@@ -9,11 +9,12 @@ ALTER TABLE link ADD COLUMN left_channel TEXT;
 
 -- When those who left before this was written down did so is not known: it counts from now. Whose claim it was is known
 -- where only one channel ever wrote to the target; of the others nobody is in charge.
-UPDATE link SET
-    left_at = CAST(strftime('%s', 'now') AS INTEGER) * 1000,
-    left_channel = coalesce((SELECT min(channel) FROM cycle WHERE cycle.target = link.target
-                             HAVING count(DISTINCT channel) = 1), '')
+UPDATE link SET left_at = CAST(strftime('%s', 'now') AS INTEGER) * 1000, left_channel = ''
 WHERE NOT EXISTS (SELECT 1 FROM claim WHERE claim.link_id = link.id);
+-- The history is read once, not for each of them.
+UPDATE link SET left_channel = only.channel
+FROM (SELECT target, min(channel) AS channel FROM cycle GROUP BY target HAVING count(DISTINCT channel) = 1) AS only
+WHERE link.target = only.target AND link.left_at IS NOT NULL;
 
 -- Requests that a target refused for what they say, by a digest of that: not sent again every cycle.
 CREATE TABLE refused (
