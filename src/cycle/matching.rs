@@ -52,6 +52,12 @@ async fn ask<'a, S: Source, T: Target>(
 ) -> Result<Answers<'a>, CycleError> {
     let target = &channel.target;
     let kind = resource_type.as_str();
+    let capabilities = target.capabilities();
+    let questions: usize = wanted.iter().map(|(_, resource)| lookups(resource, &capabilities).len()).sum();
+    if !capabilities.lists {
+        notes.push(format!("lists of this target are not believed: {kind}s are looked up one by one"));
+        return one_by_one(channel, wanted).await;
+    }
     if !target.filters(resource_type) {
         notes.push(format!("look-ups of {kind}s by filter do not work here: they are listed once"));
         return match target.list(resource_type).await {
@@ -65,8 +71,6 @@ async fn ask<'a, S: Source, T: Target>(
         };
     }
     if wanted.len() > FEW {
-        let capabilities = target.capabilities();
-        let questions: usize = wanted.iter().map(|(_, resource)| lookups(resource, &capabilities).len()).sum();
         match target.population(resource_type).await? {
             Some(0) => {
                 notes.push(format!("the target holds no {kind}: {} are created without look-ups", wanted.len()));
@@ -93,6 +97,13 @@ async fn ask<'a, S: Source, T: Target>(
             None => notes.push(format!("the target does not say how many {kind}s it holds: {questions} look-ups")),
         }
     }
+    one_by_one(channel, wanted).await
+}
+
+async fn one_by_one<'a, S: Source, T: Target>(
+    channel: &Channel<S, T>,
+    wanted: &[(&'a EntryId, &Resource)],
+) -> Result<Answers<'a>, CycleError> {
     // A list, not an iterator: with the iterator's closure in it the compiler cannot tell that the cycle is Send.
     let questions: Vec<_> = wanted
         .iter()
