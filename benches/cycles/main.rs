@@ -176,10 +176,17 @@ fn adopt(program: &Program<'_>, sink: &Sink, changes: &Changes, users: usize, fa
     let channel = program.channel("adopting", sink, &Channel { groups: false, ..Channel::default() });
     let run = (channel.sync(name, faults), sink.traffic());
     let pages = users.div_ceil(100) as u64;
-    // One more question: how many there are, from which it is seen that a list is cheaper than look-ups.
-    for (what, at_most) in [("GET /Users", pages + 1), ("PATCH /Users", changes.users + company::LATE_REFERENCES as u64)] {
-        if run.1.of(what) > at_most {
-            faults.push(format!("{name}: {} {what}, allowed are {at_most}", run.1.of(what)));
+    let differences = changes.users + company::LATE_REFERENCES as u64;
+    // One more question: how many there are, from which it is seen that a list is cheaper than look-ups. What it announces
+    // is asked for besides.
+    let all = run.1.requests();
+    for (what, sent, at_most) in [
+        ("GET /Users", run.1.of("GET /Users"), pages + 1),
+        ("PATCH /Users", run.1.of("PATCH /Users"), differences),
+        ("requests", all, pages + differences + 5),
+    ] {
+        if sent > at_most {
+            faults.push(format!("{name}: {sent} {what}, allowed are {at_most}"));
         }
     }
     if run.1.of("POST /Users") > 0 || sink.users() != users {

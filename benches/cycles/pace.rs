@@ -45,6 +45,9 @@ pub fn slow(program: &Program<'_>, users: usize, directory: &Path, faults: &mut 
         100.0 * plain / possible,
     );
     // Where not even the plain load comes so far, the machine is busy and nothing is shown.
+    if ours / possible < USED && plain / possible < USED {
+        println!("{name}: NOT JUDGED, as the machine is busy");
+    }
     if ours / possible < USED && plain / possible >= USED {
         faults.push(format!(
             "{name}: {:.1} % of the requests that are possible, wanted are {:.0} %",
@@ -92,6 +95,9 @@ pub fn tokens(program: &Program<'_>, users: usize, faults: &mut Vec<String>) {
         faults.push(format!("{name}: {} answers of 429, allowed are none", times.refused));
     }
     // Where not even a plain clock comes so far, the machine is busy and nothing is shown.
+    if taken < TAKEN && plain < TAKEN {
+        println!("{name}: NOT JUDGED, as the machine is busy");
+    }
     if taken < TAKEN && plain >= TAKEN {
         faults.push(format!("{name}: {:.1} % of the tokens were used, wanted are {:.0} %", 100.0 * taken, 100.0 * TAKEN));
     }

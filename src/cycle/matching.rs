@@ -14,6 +14,9 @@ use super::{Channel, CycleError, Disposition, Source, Target, TargetError};
 /// resources there are.
 const FEW: usize = 2;
 
+/// Look-ups for each page of a list of unknown length that is tried in their place.
+const STAKE: usize = 4;
+
 /// What the target says about each unlinked entry. `listed` is a list that was made already.
 pub async fn situations<S: Source, T: Target>(
     channel: &Channel<S, T>,
@@ -52,6 +55,12 @@ async fn ask<'a, S: Source, T: Target>(
 ) -> Result<Answers<'a>, CycleError> {
     let target = &channel.target;
     let kind = resource_type.as_str();
+    let capabilities = target.capabilities();
+    let questions: usize = wanted.iter().map(|(_, resource)| lookups(resource, &capabilities).len()).sum();
+    if !capabilities.lists {
+        notes.push(format!("lists of this target are not believed: {kind}s are looked up one by one"));
+        return one_by_one(channel, wanted).await;
+    }
     if !target.filters(resource_type) {
         notes.push(format!("look-ups of {kind}s by filter do not work here: they are listed once"));
         return match target.list(resource_type).await {
@@ -65,8 +74,6 @@ async fn ask<'a, S: Source, T: Target>(
         };
     }
     if wanted.len() > FEW {
-        let capabilities = target.capabilities();
-        let questions: usize = wanted.iter().map(|(_, resource)| lookups(resource, &capabilities).len()).sum();
         match target.population(resource_type).await? {
             Some(0) => {
                 notes.push(format!("the target holds no {kind}: {} are created without look-ups", wanted.len()));
@@ -93,15 +100,48 @@ async fn ask<'a, S: Source, T: Target>(
                     notes.push(format!("the target holds {population} {kind}s: {questions} look-ups are cheaper than a list"));
                 }
             }
-            None => notes.push(format!("the target does not say how many {kind}s it holds: {questions} look-ups")),
+            None => {
+                // Nobody knows what a list costs, so a quarter of what it could save is staked on it.
+                let pages = questions / STAKE;
+                if let Some(listed) = stake(channel, resource_type, pages * capabilities.page_size).await? {
+                    notes.push(format!(
+                        "the target does not say how many {kind}s it holds: listed once, as they are {}",
+                        listed.len()
+                    ));
+                    return Ok(from_list(channel, wanted, &listed));
+                }
+                notes.push(format!("the target does not say how many {kind}s it holds: {questions} look-ups"));
+            }
         }
     }
+    one_by_one(channel, wanted).await
+}
+
+async fn one_by_one<'a, S: Source, T: Target>(
+    channel: &Channel<S, T>,
+    wanted: &[(&'a EntryId, &Resource)],
+) -> Result<Answers<'a>, CycleError> {
     // A list, not an iterator: with the iterator's closure in it the compiler cannot tell that the cycle is Send.
     let questions: Vec<_> = wanted
         .iter()
         .map(|(entry, resource)| async move { ends_the_cycle(look_up(channel, resource).await).map(|answer| (*entry, answer)) })
         .collect();
     Ok(stream::iter(questions).buffered(channel.workers.max(1)).try_collect().await?)
+}
+
+/// A list that is no longer than this, and can be had.
+async fn stake<S, T: Target>(
+    channel: &Channel<S, T>,
+    resource_type: ResourceType,
+    most: usize,
+) -> Result<Option<Vec<Found>>, TargetError> {
+    if most == 0 {
+        return Ok(None);
+    }
+    match channel.target.list_up_to(resource_type, most).await {
+        Err(TargetError::Protocol(_) | TargetError::Rejected { .. }) => Ok(None),
+        listed => listed,
+    }
 }
 
 /// An error that is about the target; one about a single entry stays with its answer.

@@ -124,6 +124,13 @@ pub trait Target: Send + Sync {
     /// Every resource of a type, complete or an error. Groups come without members.
     fn list(&self, resource_type: ResourceType) -> impl Future<Output = Result<Vec<Found>, TargetError>> + Send;
 
+    /// The same, or `None` where there are more than `most`.
+    fn list_up_to(
+        &self,
+        resource_type: ResourceType,
+        most: usize,
+    ) -> impl Future<Output = Result<Option<Vec<Found>>, TargetError>> + Send;
+
     /// Sends one change as one request (planning cuts changes to that size) and waits
     /// for rate, retries and pauses. `Adopt`, `Claim` and `Forget` are not sent: they are the cycle's business.
     /// References that are not in `references` are an error of the caller and are left out.

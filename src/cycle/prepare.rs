@@ -59,6 +59,11 @@ pub async fn prepare<S: Source, T: Target>(
     let mut listed = None;
     let comparison = match depth {
         Depth::Usual => None,
+        Depth::Full if !channel.target.capabilities().lists => {
+            notes
+                .push("what is there was not compared with what is remembered: lists of this target are not believed".to_owned());
+            None
+        }
         Depth::Full => {
             let found = compare::list(channel, &snapshot).await?;
             let comparison =

@@ -71,6 +71,8 @@ pub struct Capabilities {
     pub removes_first: bool,
     /// Resources are changed by sending all that we manage of them, so what was acknowledged goes along with a change.
     pub whole_updates: bool,
+    /// Lists of everything are believed. Where they are not, nothing is concluded from who is missing in one.
+    pub lists: bool,
     /// Resources in a page of a list.
     pub page_size: usize,
     /// Changes that travel in one request (RFC 7644 §3.7); 1 where there is no bulk.
@@ -102,6 +104,7 @@ impl Default for Capabilities {
             delete_is_deactivate: false,
             removes_first: false,
             whole_updates: false,
+            lists: true,
             // What every provider seen gives without cutting.
             page_size: 100,
             changes_per_request: 1,

@@ -118,6 +118,10 @@ pub fn renames(edit: &Edit) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::{btree_set, vec};
+    use proptest::option;
+    use proptest::prelude::*;
+
     use super::*;
     use crate::model::{Origin, ResourceId, ResourceType, Uncertain};
 
@@ -142,25 +146,38 @@ mod tests {
         }
     }
 
-    #[test]
-    fn edits_applied_to_before_give_after() {
-        let sets: Vec<Resource> = [
-            (vec![], vec![]),
-            (vec![("displayName", "a")], vec!["1", "2"]),
-            (vec![("displayName", "b"), ("externalId", "x")], vec!["2", "3"]),
-            (vec![("externalId", "y")], vec!["4"]),
-        ]
-        .into_iter()
-        .map(|(attributes, members)| resource(&attributes, &members))
-        .collect();
-        for before in &sets {
-            for after in &sets {
-                let mut link = link(before.clone());
-                let edits = edits(&link, after);
-                assert_eq!(edits.is_empty(), before == after);
-                apply(&mut link.acknowledged, &edits);
-                assert_eq!(&link.acknowledged, after);
+    /// Some attributes, some members.
+    fn any() -> impl Strategy<Value = Resource> {
+        let paths = ["displayName", "externalId", "title", r#"emails[type eq "work"].value"#];
+        let attributes = vec(option::of("[a-c]?"), paths.len());
+        (attributes, btree_set("[1-6]", 0..5)).prop_map(move |(values, members)| {
+            let held = paths.into_iter().zip(&values).filter_map(|(path, value)| Some((path, value.as_deref()?)));
+            let members: Vec<&str> = members.iter().map(String::as_str).collect();
+            resource(&held.collect::<Vec<_>>(), &members)
+        })
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn edits_applied_to_before_give_after(before in any(), after in any(), unsure in any()) {
+            let mut link = link(before.clone());
+            let sure = edits(&link, &after);
+            prop_assert_eq!(sure.is_empty(), before == after, "nothing is sent if and only if nothing differs");
+            apply(&mut link.acknowledged, &sure);
+            prop_assert_eq!(&link.acknowledged, &after);
+            apply(&mut link.acknowledged, &sure);
+            prop_assert_eq!(&link.acknowledged, &after, "twice is once");
+            // Whatever was done of what is uncertain, more is sent and it ends the same.
+            link.acknowledged = before;
+            link.uncertain.paths.extend(unsure.attributes.keys().cloned());
+            link.uncertain.members.extend(unsure.members.iter().cloned());
+            let sent = edits(&link, &after);
+            for (path, value) in unsure.attributes {
+                link.acknowledged.attributes.insert(path, value);
             }
+            link.acknowledged.members.extend(unsure.members);
+            apply(&mut link.acknowledged, &sent);
+            prop_assert_eq!(&link.acknowledged, &after);
         }
     }
 

@@ -141,7 +141,12 @@ impl Provider {
         }
         let page = answer.page()?;
         let received = page.resources.len() as u64;
-        let total = if cut == Cut::Whole { page.total.or(Some(received)) } else { page.total };
+        let total = match cut {
+            Cut::Whole => page.total.or(Some(received)),
+            // By cursor the total may be left out, and where no next one is given, that was all (RFC 9865 §2).
+            Cut::Cursor(_) if received == 0 && page.next.is_none() => page.total.or(Some(0)),
+            Cut::Cursor(_) | Cut::Index(_) => page.total,
+        };
         // Some providers count the page where the list is meant; where more follows, that shows.
         Ok(total.filter(|total| (*total == 0) == (received == 0) && *total >= received + u64::from(page.next.is_some())))
     }

@@ -36,7 +36,9 @@ impl Provider {
         let mut warnings = Vec::new();
         // Discovery is open to anybody at several providers, so it is a look-up that proves the token.
         self.prove_filters(ResourceType::User, &mut warnings).await?;
-        let users = self.population(ResourceType::User).await?;
+        let lists = self.dialect().capabilities.lists;
+        let counted = |population: Option<u64>| population.filter(|_| lists);
+        let users = counted(self.population(ResourceType::User).await?);
         let mut groups = None;
         if wanted.contains(&ResourceType::Group) {
             groups = match self.population(ResourceType::Group).await {
@@ -45,7 +47,7 @@ impl Provider {
                     None
                 }
                 other => {
-                    let groups = other?;
+                    let groups = counted(other?);
                     self.prove_filters(ResourceType::Group, &mut warnings).await?;
                     groups
                 }

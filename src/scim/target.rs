@@ -182,10 +182,16 @@ impl Target for Provider {
     }
 
     async fn list(&self, resource_type: ResourceType) -> Result<Vec<Found>, TargetError> {
-        let all = self.listed(resource_type, listing::MOST).await.map_err(|error| match error {
-            NoList::Failed(error) => error,
-            NoList::TooMany => listing::incomplete(resource_type, &format!("it is longer than {} resources", listing::MOST)),
-        })?;
+        let all = self.list_up_to(resource_type, listing::MOST).await?;
+        all.ok_or_else(|| listing::incomplete(resource_type, &format!("it is longer than {} resources", listing::MOST)))
+    }
+
+    async fn list_up_to(&self, resource_type: ResourceType, most: usize) -> Result<Option<Vec<Found>>, TargetError> {
+        let all = match self.listed(resource_type, most).await {
+            Ok(all) => Some(all),
+            Err(NoList::TooMany) => None,
+            Err(NoList::Failed(error)) => return Err(error),
+        };
         self.works(resource_type);
         Ok(all)
     }

@@ -621,3 +621,18 @@ fn a_check_prints_the_dialect_with_who_said_so_and_what_the_schemas_do_not_take(
     assert!(office.provider.writes().is_empty());
     assert!(!office.desk.path("state").exists(), "check remembers nothing");
 }
+
+#[test]
+fn what_was_learnt_about_a_target_is_shown_by_status() {
+    let office = Office::small("");
+    office.provider.change_personality(|personality| {
+        personality.members_per_request = 1;
+        personality.membership.too_many = 413;
+    });
+    office.desk.expect(0, &["sync"]);
+    let said = office.desk.expect(0, &["status"]);
+    assert!(said.out.contains("  sp: learnt members_per_request 1 ("), "{}", said.out);
+    let document = office.desk.json(0, &["status"]);
+    let facts = document[0]["channels"][0]["knowledge"].as_array().expect("knowledge");
+    assert!(facts.iter().any(|fact| fact["knob"] == "members_per_request" && fact["value"] == "1"), "{facts:?}");
+}

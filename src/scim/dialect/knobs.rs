@@ -40,7 +40,7 @@ pub struct Knobs {
     pub unfilterable_users: Vec<AttributePath>,
     /// Attributes of groups that cannot be filtered by.
     pub unfilterable_groups: Vec<AttributePath>,
-    /// Resources up to which a list stands in for a filter that does not work; 0: never.
+    /// Resources up to which a list stands in for a filter that does not work; 0: lists are not believed.
     pub scan_limit: usize,
     /// How lists are cut.
     pub pagination: Pagination,

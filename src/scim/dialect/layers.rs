@@ -114,6 +114,7 @@ impl Dialect {
         self.said.insert(knob.name, by);
         let puts = self.knobs.user_update == UpdateBy::Put || self.knobs.group_update == UpdateBy::Put;
         self.capabilities.whole_updates = puts && self.knobs.put_mode == PutMode::Full;
+        self.capabilities.lists = self.knobs.scan_limit > 0;
         self.capabilities.changes_per_request = if self.knobs.bulk { self.bulk_operations } else { 1 };
         Ok(true)
     }

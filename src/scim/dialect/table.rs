@@ -93,7 +93,7 @@ pub const KNOBS: &[Knob] = &[
     knob!("filter", "how look-ups ask: eq, scan or search", word, knobs.filter),
     knob!("unfilterable_users", "attributes of users that cannot be filtered by", paths, knobs.unfilterable_users),
     knob!("unfilterable_groups", "attributes of groups that cannot be filtered by", paths, knobs.unfilterable_groups),
-    knob!("scan_limit", "resources up to which a list stands in for a filter; 0 for never", count_or_none, knobs.scan_limit),
+    knob!("scan_limit", "resources up to which a list stands in for a filter; 0 for no lists", count_or_none, knobs.scan_limit),
     knob!("pagination", "how lists are cut: auto, index, cursor or none", word, knobs.pagination),
     knob!("page_size", "resources in a page of a list", count, capabilities.page_size),
     knob!("excluded_attributes", "groups are asked for without their members", word, knobs.excluded_attributes),

@@ -40,7 +40,7 @@ pub use shown::Spelling;
 pub use updates::{Pathless, Put, Updates};
 pub use weather::Weather;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -283,6 +283,8 @@ pub struct Recorded {
     pub body: Json,
     pub content_type: Option<String>,
     pub token: Option<String>,
+    /// All of them, by their names in lower case.
+    pub headers: BTreeMap<String, String>,
     pub at: Instant,
 }
 

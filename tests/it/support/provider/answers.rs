@@ -45,6 +45,7 @@ async fn answer(Shared(state): Shared<Held>, ConnectInfo(line): ConnectInfo<Line
         body: serde_json::from_slice(&bytes).unwrap_or_default(),
         content_type: header("content-type"),
         token: header("authorization").and_then(|value| value.strip_prefix("Bearer ").map(str::to_owned)),
+        headers: parts.headers.keys().filter_map(|name| Some((name.as_str().to_owned(), header(name.as_str())?))).collect(),
         at: Instant::now(),
     };
     let written = written(&recorded);
