@@ -498,6 +498,7 @@ async fn what_is_new_is_given_time_to_show() {
                 unknown -= 1;
                 told(404, &json!({}))
             }
+            "GET" if asked.path.ends_with("/Users") => told(200, &json!({ "totalResults": 0, "Resources": [] })),
             "GET" => told(404, &json!({})),
             _ => told(204, &Json::Null),
         })
