@@ -1,5 +1,6 @@
 //! How much of what a target can take is used: one that takes its time, and one that hands out tokens.
 
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::time::Duration;
 
@@ -60,7 +61,7 @@ pub fn tokens(program: &Program<'_>, users: usize, faults: &mut Vec<String>) {
     let expected = users.min(1600);
     #[allow(clippy::cast_precision_loss)]
     let window = WINDOW.min(Duration::from_secs_f64(expected as f64 / f64::from(TOKENS)));
-    let sink = Sink::start(Manners { latency: Duration::ZERO, tokens: Some(f64::from(TOKENS)) });
+    let sink = Sink::start(Manners { latency: Duration::ZERO, tokens: NonZeroU32::new(TOKENS) });
     let settings = Channel { per_second: TOKENS, burst: None, workers: 4, groups: false, filter: Some(filter) };
     let channel = program.channel("tokens", &sink, &settings);
     let name = "a target with tokens";

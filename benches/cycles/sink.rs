@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use serde_json::{Value, json};
 
 use super::company::Company;
@@ -53,7 +55,7 @@ pub struct Manners {
     /// It takes this long for every answer.
     pub latency: Duration,
     /// It answers 429 to whoever finds no token: so many a second, and as many at most.
-    pub tokens: Option<f64>,
+    pub tokens: Option<NonZeroU32>,
 }
 
 /// When requests came and went.
@@ -79,12 +81,6 @@ impl Times {
     }
 }
 
-/// A token bucket.
-struct Bucket {
-    tokens: f64,
-    at: Instant,
-}
-
 #[derive(Default)]
 struct Held {
     resources: BTreeMap<(String, u64), Value>,
@@ -94,7 +90,8 @@ struct Held {
     last: u64,
     traffic: Traffic,
     times: Times,
-    bucket: Option<Bucket>,
+    /// Made by others than our own pace, so that it judges it.
+    bucket: Option<DefaultDirectRateLimiter>,
 }
 
 type Shared = Arc<Mutex<Held>>;
@@ -184,7 +181,7 @@ async fn count(State((held, manners)): State<(Shared, Manners)>, request: Reques
         let mut held = held.lock().unwrap();
         let counted = held.traffic.0.entry(format!("{} /{kind}", request.method())).or_default();
         *counted = (counted.0 + 1, counted.1 + length);
-        if !held.token(manners.tokens, now) {
+        if !held.token(manners.tokens) {
             held.times.refused += 1;
             return error(StatusCode::TOO_MANY_REQUESTS, None);
         }
@@ -202,14 +199,10 @@ async fn count(State((held, manners)): State<(Shared, Manners)>, request: Reques
 
 impl Held {
     /// Takes a token; a bucket begins full and holds what falls into it in a second.
-    fn token(&mut self, per_second: Option<f64>, now: Instant) -> bool {
+    fn token(&mut self, per_second: Option<NonZeroU32>) -> bool {
         let Some(rate) = per_second else { return true };
-        let bucket = self.bucket.get_or_insert(Bucket { tokens: rate, at: now });
-        bucket.tokens = (bucket.tokens + now.saturating_duration_since(bucket.at).as_secs_f64() * rate).min(rate);
-        bucket.at = now;
-        let there = bucket.tokens >= 1.0;
-        bucket.tokens -= if there { 1.0 } else { 0.0 };
-        there
+        let bucket = self.bucket.get_or_insert_with(|| RateLimiter::direct(Quota::per_second(rate).allow_burst(rate)));
+        bucket.check().is_ok()
     }
 }
 

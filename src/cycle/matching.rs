@@ -54,7 +54,15 @@ async fn ask<'a, S: Source, T: Target>(
     let kind = resource_type.as_str();
     if !target.filters(resource_type) {
         notes.push(format!("look-ups of {kind}s by filter do not work here: they are listed once"));
-        return Ok(from_list(channel, wanted, &target.list(resource_type).await?));
+        return match target.list(resource_type).await {
+            Ok(listed) => Ok(from_list(channel, wanted, &listed)),
+            // Nobody new can be looked for; that keeps nobody's access who is to lose it.
+            Err(error @ (TargetError::Protocol(_) | TargetError::Rejected { .. })) => {
+                let refused = || TargetError::Rejected { status: 400, detail: error.to_string() };
+                Ok(wanted.iter().map(|(entry, _)| (*entry, Err(refused()))).collect())
+            }
+            Err(error) => Err(error.into()),
+        };
     }
     if wanted.len() > FEW {
         let capabilities = target.capabilities();

@@ -135,7 +135,9 @@ impl Provider {
             Ok(all) => all,
             Err(NoList::TooMany) => return Err(too_many(lookup, most, refusal)),
             Err(NoList::Failed(TargetError::Protocol(why))) => {
-                return Err(refusal.map_or(TargetError::Protocol(why), Answer::rejected));
+                // Whoever cannot be looked for is held; everybody who need not be goes on.
+                let detail = format!("it cannot be looked up by {}, and {why}", lookup.path);
+                return Err(refusal.map_or(TargetError::Rejected { status: 400, detail }, Answer::rejected));
             }
             Err(NoList::Failed(error)) => return Err(error),
         };

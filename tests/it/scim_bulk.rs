@@ -235,7 +235,7 @@ async fn a_first_load_in_bulk_is_fewer_requests_than_users() {
     }
     bridge.synced().await;
     assert_eq!(bridge.active().len(), 23);
-    assert!(loads(&bridge.provider).len() > 3);
+    assert!(!loads(&bridge.provider).is_empty());
     assert!(bridge.provider.writes().len() < 23, "{:?}", paths(&bridge.provider));
     bridge.assert_silent().await;
 }

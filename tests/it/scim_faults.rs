@@ -630,7 +630,8 @@ async fn another_way_of_speaking_is_a_matter_of_knobs() {
         .await
         .unwrap();
     let held = provider.user("ada").unwrap();
-    assert_eq!((&held["active"], &held["title"]), (&json!("False"), &json!("")));
+    assert_eq!((&held["active"], &held["title"]), (&json!(false), &json!("")));
+    assert!(provider.writes().iter().any(|write| write.body["Operations"][0]["value"] == "False"), "it was said as text");
     let boss = EntryId::new("boss");
     let references = [(boss.clone(), ResourceId::new("7"))].into();
     edit_with(&target, &id, &[(MANAGER, None, Some(Value::Reference(boss)))], &references).await.unwrap();

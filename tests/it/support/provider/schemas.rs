@@ -39,10 +39,14 @@ pub fn announced(state: &State, method: &str, path: &str) -> Option<Result<Json,
 }
 
 fn config(state: &State) -> Json {
+    let bulk = state.personality.bulk.as_ref();
     let mut config = json!({
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"],
         "patch": { "supported": !state.personality.no_patch },
-        "bulk": { "supported": false, "maxOperations": 0, "maxPayloadSize": 0 },
+        "bulk": {
+            "supported": bulk.is_some(), "maxOperations": bulk.map_or(0, |bulk| bulk.most),
+            "maxPayloadSize": bulk.map_or(0, |_| 1_048_576)
+        },
         "filter": { "supported": true, "maxResults": state.personality.page_cap },
         "changePassword": { "supported": false },
         "sort": { "supported": false },
