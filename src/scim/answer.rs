@@ -9,7 +9,7 @@ use crate::cycle::TargetError;
 const DETAIL: usize = 200;
 
 /// Octets of an answer in which its words are looked for.
-const WORDS: usize = 64 * 1024;
+pub(super) const WORDS: usize = 64 * 1024;
 
 /// Status, the headers we use, and the body.
 #[derive(Debug, Clone, Default)]

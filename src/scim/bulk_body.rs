@@ -104,10 +104,8 @@ impl Part {
         if change.method == Method::Post {
             return self.bulk_id.as_deref() == Some(bulk_id(number).as_str());
         }
-        let plain = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
-        let location = self.location.as_deref().map(plain);
         self.method.as_ref().is_some_and(|method| method.eq_ignore_ascii_case(change.method.as_str()))
-            && location.is_some_and(|location| location.trim_end_matches('/').ends_with(&plain(&change.path)))
+            && self.location.as_deref().is_some_and(|location| place(location) == place(&change.path))
     }
 
     /// True if its place is all that it can be known by. The location of something new is news.
@@ -121,9 +119,31 @@ impl Part {
     }
 }
 
+/// Collection and id at the end of an address. They are taken apart before they are decoded: an id may hold slashes, and
+/// some ids are names that people choose.
+fn place(address: &str) -> Option<(&str, String)> {
+    let (before, id) = address.split(['?', '#']).next()?.trim_end_matches('/').rsplit_once('/')?;
+    let collection = before.rsplit('/').next()?;
+    Some((collection, percent_decode_str(id).decode_utf8_lossy().into_owned()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_id_that_looks_like_an_address_does_not_answer_for_another() {
+        let changes = [change(Method::Patch, "/Users/1"), change(Method::Patch, "/Users/x%2FUsers%2F1")];
+        let changes: Vec<&Request> = changes.iter().collect();
+        let parts = json!([
+            { "method": "PATCH", "location": "https://x/v2/Users/x%2FUsers%2F1", "status": "200" },
+            { "method": "PATCH", "location": "https://x/v2/Users/1", "status": "403" },
+        ]);
+        let body = json!({ "Operations": parts }).to_string().into_bytes();
+        let answers = answers(&changes, &Answer { status: 200, body, ..Answer::default() });
+        let statuses: Vec<u16> = answers.into_iter().map(|answer| answer.map_or(0, |answer| answer.status)).collect();
+        assert_eq!(statuses, [403, 200]);
+    }
 
     fn change(method: Method, path: &str) -> Request {
         Request {

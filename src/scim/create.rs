@@ -25,6 +25,8 @@ impl Provider {
         self.works(resource.resource_type);
         let json = answer.json().ok();
         let told = json.as_ref().and_then(id).or_else(|| location_id(&answer, resource.resource_type));
+        // What cannot be addressed could never be switched off.
+        let told = told.filter(|id| super::url::resource(resource.resource_type, &ResourceId::new(id)).is_some());
         let id = match told {
             Some(id) => ResourceId::new(&id),
             None => self.look_for_created(resource, answer.status).await?,

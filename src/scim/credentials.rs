@@ -53,6 +53,24 @@ impl Proof {
         self.headers.clone()
     }
 
+    /// Takes what was sent out of an answer: some repeat a request in their errors, and these are shown and kept.
+    pub(super) fn hide(&self, body: &mut Vec<u8>) {
+        for value in self.headers.values() {
+            let value = value.as_bytes();
+            let secret = value.iter().position(|octet| *octet == b' ').and_then(|end| value.get(end + 1..)).unwrap_or(value);
+            if secret.is_empty() || secret.len() > body.len() {
+                continue;
+            }
+            let mut start = 0;
+            while let Some(found) =
+                body.get(start..).and_then(|rest| rest.windows(secret.len()).position(|window| window == secret))
+            {
+                body.splice(start + found..start + found + secret.len(), *b"***");
+                start += found + 3;
+            }
+        }
+    }
+
     /// True if the other says the same.
     pub(super) fn is(&self, other: &Self) -> bool {
         self.fingerprint == other.fingerprint

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use reqwest::header::{ACCEPT, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MATCH, LOCATION};
 
-use super::answer::{Answer, cut};
+use super::answer::{Answer, WORDS, cut};
 use super::credentials::Proof;
 use super::request::{Method, Request};
 use super::waiting::{announced, asked, is_used_up};
@@ -90,7 +90,7 @@ impl Line {
         let tried = match builder.headers(self.headers.clone()).headers(proof.headers()).send().await {
             Err(error) if error.is_connect() || error.is_builder() => Try::NotSent(said(&error)).into(),
             Err(error) => Try::Lost(said(&error), None).into(),
-            Ok(response) => read(response).await,
+            Ok(response) => read(response, proof).await,
         };
         let (status, scim_type) = match &tried.outcome {
             Try::Answer(answer) | Try::Lost(_, Some(answer)) => (Some(answer.status), answer.scim_type()),
@@ -121,7 +121,7 @@ fn headers(written: &[(String, String)]) -> Result<HeaderMap, TargetError> {
     Ok(headers)
 }
 
-async fn read(mut response: reqwest::Response) -> Tried {
+async fn read(mut response: reqwest::Response, proof: &Proof) -> Tried {
     let status = response.status().as_u16();
     let headers = response.headers().clone();
     let mut body = Vec::new();
@@ -132,6 +132,10 @@ async fn read(mut response: reqwest::Response) -> Tried {
             Ok(None) => break,
             Err(error) => return Try::Lost(said(&error), None).into(),
         }
+    }
+    if !(200..300).contains(&status) {
+        body.truncate(WORDS);
+        proof.hide(&mut body);
     }
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let wait = || asked(text, SystemTime::now());

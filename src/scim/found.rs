@@ -104,10 +104,14 @@ pub(super) fn found(resource_type: ResourceType, json: &Json, members_in: Member
     Some(Found { resource_id, resource_type, attributes, members })
 }
 
-/// The id of a resource; a number becomes text.
+/// Octets of an id at most: it has to fit into addresses, and into whatever tells of it.
+const LONGEST_ID: usize = 2048;
+
+/// The id of a resource; a number becomes text. What would break a line of a log is no id.
 pub(super) fn id(json: &Json) -> Option<String> {
+    let fits = |text: &str| !text.is_empty() && text.len() <= LONGEST_ID && !text.chars().any(char::is_control);
     match get(json.as_object()?, "id")? {
-        Json::String(text) if !text.is_empty() => Some(text.clone()),
+        Json::String(text) if fits(text) => Some(text.clone()),
         Json::Number(number) => Some(number.to_string()),
         _ => None,
     }
@@ -265,7 +269,15 @@ mod tests {
 
     #[test]
     fn a_resource_without_an_id_is_none() {
-        for json in [json!({}), json!({ "id": null }), json!({ "id": "" }), json!([]), json!("x")] {
+        for json in [
+            json!({}),
+            json!({ "id": null }),
+            json!({ "id": "" }),
+            json!({ "id": "a\nb" }),
+            json!({ "id": "x".repeat(2049) }),
+            json!([]),
+            json!("x"),
+        ] {
             assert_eq!(found(ResourceType::User, &json, MembersIn::Nowhere), None);
         }
     }

@@ -235,6 +235,8 @@ impl Work<'_> {
     /// What came of all of it. Whoever was added and is not shown by a group that shows nobody says that it never does.
     async fn conclude(self) -> Result<Outcome, TargetError> {
         if self.empty
+            // Where another group has shown somebody, it is this one that is odd.
+            && !self.provider.sight.proven()
             && self.search.added()
             && let Ok(Some(found)) = self.read_again().await
             && found.members.is_some_and(|members| members.is_empty())

@@ -73,6 +73,7 @@ mod assertion;
 mod der;
 
 mod expiry;
+mod fact;
 
 mod pacing;
 

@@ -227,9 +227,7 @@ impl Tokens {
         let mut request = self.client.post(self.oauth.token_url.clone()).header(ACCEPT, "application/json");
         match &self.oauth.proof {
             ClientProof::Basic(_) => {
-                // Both are written as in a form before they are joined (RFC 6749 §2.3.1).
-                let login = format!("{}:{}", encoded(&self.oauth.client_id), encoded(secret.expose_secret()));
-                let Some(proof) = Proof::new(AUTHORIZATION, &format!("Basic {}", STANDARD.encode(login)).into()) else {
+                let Some(proof) = Proof::new(AUTHORIZATION, &format!("Basic {}", self.login(secret)).into()) else {
                     return fault(TargetError::Secret("the client secret cannot be sent".to_owned()));
                 };
                 request = request.headers(proof.headers());
@@ -294,8 +292,10 @@ impl Tokens {
                 let mut words = words.join(": ");
                 // Some repeat what they were sent.
                 let sent = form.iter().filter(|(name, _)| matches!(*name, "client_secret" | "client_assertion"));
-                for told in sent.map(|(_, value)| value.as_str()).chain([secret.expose_secret()]) {
-                    words = words.replace(told, "…");
+                let mut told: Vec<String> = sent.map(|(_, value)| value.clone()).collect();
+                told.extend([secret.expose_secret().to_owned(), encoded(secret.expose_secret()), self.login(secret)]);
+                for told in told {
+                    words = words.replace(&told, "…");
                 }
                 let colon = if words.is_empty() { "" } else { ": " };
                 let why = format!("{} gives no token ({status}){colon}{}", self.host(), cut(&words));
@@ -310,6 +310,11 @@ impl Tokens {
 
     fn nonsense(&self, why: &str) -> Try {
         fault(TargetError::Protocol(format!("the token endpoint {} {why}", self.host())))
+    }
+
+    /// Both are written as in a form before they are joined (RFC 6749 §2.3.1).
+    fn login(&self, secret: &SecretString) -> String {
+        STANDARD.encode(format!("{}:{}", encoded(&self.oauth.client_id), encoded(secret.expose_secret())))
     }
 
     fn host(&self) -> &str {

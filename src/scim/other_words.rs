@@ -25,6 +25,8 @@ const FAILURES: u32 = 3;
 pub(super) struct Tried {
     failures: Mutex<BTreeMap<&'static str, u32>>,
     changed: Mutex<BTreeSet<(ResourceType, AttributePath)>>,
+    /// The first resource at which an attribute could not be changed.
+    fixed: Mutex<BTreeMap<(ResourceType, AttributePath), ResourceId>>,
 }
 
 impl Tried {
@@ -163,7 +165,7 @@ impl Provider {
     ) -> Result<Outcome, TargetError> {
         let pieces = pieces(edits);
         if let [piece] = pieces.as_slice() {
-            self.note_immutable(resource_type, piece);
+            self.note_immutable(resource_type, id, piece);
             return Err(judged(refusal));
         }
         let (mut id, mut done, mut first_error) = (id.clone(), false, None);
@@ -201,8 +203,9 @@ impl Provider {
     }
 
     /// Remembers an attribute as one that cannot be changed here. Not where a value was to be taken away, which may be
-    /// refused because one is required; not where it was changed for others; and `active` never.
-    fn note_immutable(&self, resource_type: ResourceType, piece: &[Edit]) {
+    /// refused because one is required; not where it was changed for others; `active` never; and not on the word of one
+    /// resource, which may be protected there while all others are not.
+    fn note_immutable(&self, resource_type: ResourceType, id: &ResourceId, piece: &[Edit]) {
         let knob = match resource_type {
             ResourceType::User => "user_immutable",
             ResourceType::Group => "group_immutable",
@@ -214,6 +217,9 @@ impl Provider {
             let Edit::Attribute { path, after: Some(_), .. } = edit else { return };
             let key = (resource_type, path.clone());
             if path.as_str() == "active" || self.tried.changed.lock().unwrap_or_else(PoisonError::into_inner).contains(&key) {
+                return;
+            }
+            if self.tried.fixed.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_insert_with(|| id.clone()) == id {
                 return;
             }
             if !paths.contains(path) {

@@ -175,8 +175,14 @@ impl Request {
 
     /// A question that any provider answers, whatever it has.
     pub(super) fn harmless() -> Self {
-        let mut request = Self::of(Method::Get, ResourceType::User, collection(ResourceType::User).to_owned());
-        request.query = "count=1".to_owned();
+        Self::collection(ResourceType::User)
+    }
+
+    /// Whether there is a collection.
+    pub(super) fn collection(resource_type: ResourceType) -> Self {
+        let mut request = Self::of(Method::Get, resource_type, collection(resource_type).to_owned());
+        let without = if resource_type == ResourceType::Group { "&excludedAttributes=members" } else { "" };
+        request.query = format!("count=1{without}");
         request
     }
 

@@ -15,7 +15,7 @@ use super::recent::Recent;
 use super::request::Request;
 use super::transport::Transport;
 use super::turns::Turns;
-use super::{Dialect, FilterUse, SaidBy, Settings, listing, members};
+use super::{Dialect, FilterUse, SaidBy, Settings, fact, listing, members};
 use crate::cycle::{Found, Lookup, Outcome, References, Target, TargetError};
 use crate::model::{Capabilities, Fact, Knowledge, ResourceId, ResourceType, Witness};
 use crate::plan::{Action, Change};
@@ -88,6 +88,9 @@ impl Provider {
             Witness::Learnt => SaidBy::Learnt,
         };
         let mut dialect = self.dialect.write().unwrap_or_else(PoisonError::into_inner);
+        if !fact::is_admissible(&dialect, knob, value) {
+            return false;
+        }
         let mut changed = Dialect::clone(&dialect);
         if changed.set(knob, value, by) != Ok(true) {
             return false;

@@ -237,12 +237,18 @@ impl Transport {
         }
     }
 
-    /// Where a redirect leads that keeps method and body (RFC 9110 §15.4.8, §15.4.9), if that is the same server.
+    /// Where a redirect leads that keeps method and body (RFC 9110 §15.4.8, §15.4.9), if that is the same server and the
+    /// same thing: one host serves many tenants, and an edit of one resource must not become that of another.
     fn same_place(&self, from: &str, answer: &Answer) -> Option<String> {
         let location = answer.location.as_deref().filter(|_| matches!(answer.status, 307 | 308))?;
         let to = ::url::Url::parse(from).ok()?.join(location).ok()?;
         let bare = to.username().is_empty() && to.password().is_none();
-        (bare && to.origin().is_tuple() && to.origin() == self.base_url.origin()).then(|| to.into())
+        let from = ::url::Url::parse(from).ok()?;
+        let base = self.base_url.path().trim_end_matches('/');
+        let what = from.path().strip_prefix(base)?.trim_end_matches('/');
+        let below = to.path().strip_prefix(base).filter(|rest| rest.starts_with('/'))?;
+        let same = below.trim_end_matches('/').ends_with(what) && from.query() == to.query();
+        (bare && same && to.origin().is_tuple() && to.origin() == self.base_url.origin()).then(|| to.into())
     }
 }
 

@@ -13,6 +13,9 @@ use crate::cycle::{Outcome, References, TargetError};
 use crate::model::{ResourceId, ResourceType, Value};
 use crate::plan::Edit;
 
+/// The schema of an error (RFC 7644 §3.12).
+const ERROR: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
+
 impl Provider {
     /// Edits a resource, one writer at a time.
     pub(super) async fn update(
@@ -29,7 +32,10 @@ impl Provider {
             edits => self.edit_what_can_be(resource_type, id, edits, references).await,
         };
         self.shared(resource_type).outdate();
-        outcome
+        match outcome {
+            Err(TargetError::NotFound) => Err(self.missing(resource_type).await),
+            outcome => outcome,
+        }
     }
 
     /// What the first answer means, and what is tried before it is believed.
@@ -106,8 +112,24 @@ impl Provider {
             return Ok(Outcome::Gone);
         }
         match self.judged_again(request.resource_type, id, &answer).await {
-            TargetError::NotFound => Ok(Outcome::Gone),
+            TargetError::NotFound => match self.missing(request.resource_type).await {
+                TargetError::NotFound => Ok(Outcome::Gone),
+                error => Err(error),
+            },
             error => Err(error),
+        }
+    }
+
+    /// What it means that a resource is not there. Where not even its collection is, nothing is known of it: a gateway
+    /// that has lost its way answers 404 to everything, and nobody is switched off by that.
+    async fn missing(&self, resource_type: ResourceType) -> TargetError {
+        match self.transport.send(&Request::collection(resource_type)).await {
+            Ok(answer) if matches!(answer.status, 404 | 410) => TargetError::Rejected {
+                status: answer.status,
+                detail: "it says that the resource is not there, and says the same of all of its kind".to_owned(),
+            },
+            Ok(_) => TargetError::NotFound,
+            Err(error) => error,
         }
     }
 
@@ -132,9 +154,10 @@ impl Provider {
     }
 }
 
-/// The resource after an edit. Some providers change its id with its externalId (GitLab's is the externalId).
-/// An answer that has a body and is not JSON did not come from a SCIM service; one that shows a user switched otherwise
-/// than was asked for did not do it, whatever its status.
+/// The resource after an edit. Some providers change its id with its externalId (GitLab's is the externalId): an id
+/// that is not the value of an edit is somebody else's, and nothing more may be sent to it.
+/// An answer that has a body and is not JSON did not come from a SCIM service; one that is an error, or that shows a user
+/// switched otherwise than was asked for, did not do it, whatever its status.
 pub(super) fn edited(
     answer: &Answer,
     resource_type: ResourceType,
@@ -146,15 +169,28 @@ pub(super) fn edited(
     }
     let json =
         answer.json().map_err(|_| TargetError::AnswerLost(format!("status {} with a body that is not JSON", answer.status)))?;
-    let shown = Some(&json).filter(|json| is_resource(json)).and_then(shown_active);
+    if is_error(&json) {
+        let detail = format!("it answered {} with an error in it: {}", answer.status, answer.detail());
+        return Err(TargetError::Rejected { status: answer.status, detail });
+    }
+    let is_it = |json: &&Json| is_resource(json) || id(json).as_deref() == Some(known.as_str());
+    let shown = Some(&json).filter(is_it).and_then(shown_active);
     if let (Some(sent), Some(shown)) = (sent_active(edits), shown)
         && sent != shown
     {
         return Err(not_switched(answer.status, shown));
     }
     let told = id(&json).filter(|_| is_resource(&json)).map(|id| ResourceId::new(&id));
-    let told = told.filter(|id| super::url::resource(resource_type, id).is_some());
+    let told = told.filter(|id| super::url::resource(resource_type, id).is_some() && is_said_by(edits, id));
     Ok(Outcome::Exists(told.unwrap_or_else(|| known.clone())))
+}
+
+/// True if an id is a value that was sent.
+fn is_said_by(edits: &[Edit], id: &ResourceId) -> bool {
+    edits.iter().any(|edit| match edit {
+        Edit::Attribute { after: Some(Value::Text(text)), .. } => text.eq_ignore_ascii_case(id.as_str()),
+        Edit::Attribute { .. } | Edit::Members { .. } | Edit::Foreign { .. } => false,
+    })
 }
 
 /// It said that all is well and did nothing.
@@ -178,6 +214,12 @@ pub(super) fn shown_active(json: &Json) -> Option<bool> {
         Some(Value::Flag(flag)) => Some(*flag),
         Some(Value::Text(_) | Value::Reference(_)) | None => None,
     }
+}
+
+/// True for the JSON of an error (RFC 7644 §3.12), whatever status it came with.
+fn is_error(json: &Json) -> bool {
+    let schemas = json.as_object().and_then(|object| get(object, "schemas")).and_then(Json::as_array);
+    schemas.is_some_and(|schemas| schemas.iter().filter_map(Json::as_str).any(|schema| schema.eq_ignore_ascii_case(ERROR)))
 }
 
 /// True for the JSON of a user or a group. Other documents have ids too, and theirs lead to something else.

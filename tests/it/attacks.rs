@@ -101,3 +101,32 @@ async fn a_create_whose_answer_was_lost_does_not_take_a_foreign_account_over() {
         assert_eq!(bridge.snapshot().await.links.len(), 1);
     }
 }
+
+#[tokio::test]
+async fn an_answer_with_the_id_of_a_foreign_account_moves_nothing() {
+    let bridge = company(&["ada", "bob"]).await;
+    bridge.synced().await;
+    bridge.provider.add_user("root", json!({ "displayName": "Break glass", "active": true }));
+    let links = bridge.snapshot().await.links;
+    bridge.directory.set("bob", "mail", "new@example.com");
+    bridge.provider.fail_when("PATCH", "/Users", 1, answer(&bridge, 200, "root", "bob"));
+    bridge.sync().await;
+    let now = bridge.snapshot().await.links;
+    assert!(now.iter().all(|(entry, link)| links[entry].resource_id == link.resource_id));
+    bridge.directory.remove("id-bob");
+    bridge.synced().await;
+    assert_eq!(bridge.active(), ["ada", "root"]);
+}
+
+#[tokio::test]
+async fn a_gateway_that_has_lost_its_way_switches_nobody_off() {
+    let bridge = company(&["ada", "bob", "eve"]).await;
+    bridge.synced().await;
+    bridge.directory.remove("id-bob");
+    bridge.provider.fail_when("*", "/Users", 1000, Fault::status(404));
+    assert_eq!(bridge.sync().await.end, CycleEnd::DoneWithHeld);
+    assert_eq!(bridge.snapshot().await.links.len(), 3);
+    bridge.provider.heal();
+    bridge.synced().await;
+    assert_eq!(bridge.active(), ["ada", "eve"]);
+}

@@ -387,6 +387,15 @@ async fn what_a_token_endpoint_answers_is_told_without_secrets_and_tried_again_w
         assert_eq!((server.seen_at("/token").len(), server.seen_at("/scim").len()), (asked, 0), "{error}");
     }
     let (server, office) = office().await;
+    let basic = STANDARD.encode("me:s%2Bcret");
+    office.lock().unwrap().instead =
+        vec![(400, json!({ "error": "invalid_request", "error_description": format!("got s%2Bcret, {basic}") }))];
+    let mut asks = oauth(&server, ClientProof::Post(inline("s+cret")));
+    asks.client_id = "me".to_owned();
+    let target = scim::Provider::new(settings(server.url("/scim"), Auth::OAuth(Box::new(asks)))).unwrap();
+    let error = ask(&target).await.unwrap_err().to_string();
+    assert!(error.contains("got …, …"), "{error}");
+    let (server, office) = self::office().await;
     office.lock().unwrap().instead = vec![(500, json!({})), (429, json!({})), (502, json!("<html>"))];
     ask(&by_oauth(&server, ClientProof::Post(inline("s3cret")))).await.unwrap();
     assert_eq!(server.seen_at("/token").len(), 4);

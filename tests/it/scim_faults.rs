@@ -55,9 +55,9 @@ async fn every_answer_has_its_meaning() {
         (Fault::scim(400, "mutability"), ["rejected", "rejected", "rejected", "rejected"], [1, 1, 1, 1]),
         (Fault::status(401), ["unauthorized", "unauthorized", "unauthorized", "unauthorized"], [1, 1, 1, 1]),
         (Fault::status(403), ["rejected", "rejected", "rejected", "rejected"], [1, 1, 1, 1]),
-        (Fault::status(404), ["rejected", "not found", "ok", "ok"], [1, 2, 2, 1]),
+        (Fault::status(404), ["rejected", "rejected", "rejected", "ok"], [1, 3, 3, 1]),
         (Fault::status(409), ["conflict", "conflict", "conflict", "rejected"], [1, 1, 1, 1]),
-        (Fault::status(410), ["not found", "not found", "ok", "ok"], [1, 2, 2, 1]),
+        (Fault::status(410), ["not found", "rejected", "rejected", "ok"], [1, 3, 3, 1]),
         (Fault::status(412), ["rejected", "rejected", "rejected", "rejected"], [1, 1, 1, 1]),
         (Fault::status(413), ["rejected", "rejected", "rejected", "rejected"], [1, 1, 1, 1]),
         (Fault::html(422), ["rejected", "rejected", "rejected", "rejected"], [1, 1, 1, 1]),
@@ -105,6 +105,17 @@ async fn what_the_provider_says_is_kept_short_and_plain() {
     provider.fail_next(Fault::Answer { status: 400, headers: Vec::new(), body: long });
     let Err(TargetError::Rejected { detail, .. }) = create(&target, named("a")).await else { panic!() };
     assert!(detail.starts_with("invalidValue: é") && detail.chars().count() < 220, "{detail}");
+}
+
+#[tokio::test]
+async fn a_provider_that_repeats_what_it_was_sent_gives_no_secret_away() {
+    for status in [400, 403, 500] {
+        let provider = start().await;
+        let body = json!({ "detail": format!("you sent Authorization: Bearer {0}, {0}.", provider.token()) }).to_string();
+        provider.fail_times(100, Fault::Answer { status, headers: Vec::new(), body });
+        let error = create(&provider.target(), named("a")).await.unwrap_err().to_string();
+        assert!(error.contains("Bearer ***, ***.") && !error.contains(&provider.token()), "{error}");
+    }
 }
 
 #[tokio::test]
@@ -387,8 +398,65 @@ async fn an_edit_is_acknowledged_with_or_without_a_body_and_may_change_the_id() 
     let id = provider.add_user("ada", json!({}));
     let target = provider.target();
     assert_eq!(retitle(&target, &id).await.unwrap(), Outcome::Exists(ResourceId::new(&id)));
-    provider.fail_next(Fault::Answer { status: 200, headers: Vec::new(), body: r#"{"id":"moved","userName":"ada"}"#.to_owned() });
-    assert_eq!(retitle(&target, &id).await.unwrap(), Outcome::Exists(ResourceId::new("moved")));
+    let moved = || Fault::Answer { status: 200, headers: Vec::new(), body: r#"{"id":"moved","userName":"ada"}"#.to_owned() };
+    provider.fail_next(moved());
+    let renumber = [("externalId", None, Some("moved".into()))];
+    let outcome = edit(&target, &ResourceId::new(&id), &renumber).await;
+    assert_eq!(outcome.unwrap(), Outcome::Exists(ResourceId::new("moved")));
+    // An id that nobody sent is somebody else's.
+    provider.fail_next(moved());
+    assert_eq!(retitle(&target, &id).await.unwrap(), Outcome::Exists(ResourceId::new(&id)));
+}
+
+#[tokio::test]
+async fn the_members_that_follow_go_to_the_same_group_whatever_id_an_answer_holds() {
+    let provider = start().await;
+    let users: Vec<String> = ["a", "b", "c"].map(|name| provider.add_user(name, json!({}))).into();
+    let (staff, admins) = (provider.add_group("staff", json!({})), provider.add_group("admins", json!({})));
+    let mut settings = provider.settings();
+    settings.dialect.set("members_per_request", "2", scim::SaidBy::Configuration).unwrap();
+    let target = scim::Provider::new(settings).unwrap();
+    let body = format!(r#"{{"id":"{admins}","displayName":"admins"}}"#);
+    provider.fail_next(Fault::Answer { status: 200, headers: Vec::new(), body });
+    let all: Vec<&str> = users.iter().map(String::as_str).collect();
+    members(&target, &ResourceId::new(&staff), &all, &[]).await.unwrap();
+    assert!(provider.member_ids("admins").is_empty() && provider.member_ids("staff").len() == 1);
+}
+
+#[tokio::test]
+async fn nobody_is_switched_off_by_an_error_that_calls_itself_a_success() {
+    let off = [("active", Some(Value::Flag(true)), Some(Value::Flag(false)))];
+    for body in [
+        r#"{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":"403","detail":"no"}"#.to_owned(),
+        r#"{"id":"ID","active":true}"#.to_owned(),
+    ] {
+        let provider = start().await;
+        let id = provider.add_user("ada", json!({ "active": true }));
+        provider.fail_next(Fault::Answer { status: 200, headers: Vec::new(), body: body.replace("ID", &id) });
+        assert_eq!(word(&edit(&provider.target(), &ResourceId::new(&id), &off).await), "rejected", "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_resource_is_gone_only_where_its_collection_is_there() {
+    for status in [404, 410] {
+        let provider = start().await;
+        let id = ResourceId::new(&provider.add_user("ada", json!({})));
+        let target = provider.target();
+        provider.fail_when("*", id.as_str(), 100, Fault::status(status));
+        assert_eq!(word(&retitle(&target, id.as_str()).await), "not found");
+        assert_eq!(delete(&target, USER, &id).await.unwrap(), Outcome::Gone);
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_addressed_is_never_linked() {
+    for id in ["..", "a\nb"] {
+        let provider = start().await;
+        let body = json!({ "id": id, "userName": "new" }).to_string();
+        provider.fail_when("POST", "/Users", 1, Fault::Answer { status: 201, headers: Vec::new(), body });
+        assert_eq!(word(&create(&provider.target(), named("new")).await), "answer lost", "{id:?}");
+    }
 }
 
 #[tokio::test]

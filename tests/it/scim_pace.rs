@@ -208,6 +208,11 @@ async fn a_redirect_to_the_same_server_is_followed_once_with_method_and_body() {
         (307, provider.base_url().to_string().replace("http://", "https://"), 1),
         (307, provider.base_url().to_string().replace("http://", "http://user@"), 1),
         (302, "/scim/v2/Users".to_owned(), 1),
+        (307, "/scim/tenant-b/Users".to_owned(), 1),
+        (307, "/scim/v22/Users".to_owned(), 1),
+        (308, "/scim/v2/Groups".to_owned(), 1),
+        (308, "/scim/v2/Users/1".to_owned(), 1),
+        (308, "/scim/v2/Users?to=elsewhere".to_owned(), 1),
         (307, "/scim/v2/Users".to_owned(), 2),
     ];
     for (code, location, times) in elsewhere {
