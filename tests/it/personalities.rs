@@ -34,6 +34,8 @@ struct History {
     foreign: Vec<Json>,
     /// Nothing goes wrong but what the provider does by itself, and that is not the weather.
     calm: bool,
+    /// Entries that were held for a reason of their kind.
+    once_held: BTreeSet<String>,
     log: Vec<String>,
 }
 
@@ -50,6 +52,7 @@ impl History {
             groups: BTreeMap::new(),
             foreign: Vec::new(),
             calm: (kind.personality)().weather.is_none(),
+            once_held: BTreeSet::new(),
             log: Vec::new(),
         };
         history.foreign = history.not_ours();
@@ -332,9 +335,11 @@ impl History {
         let held: BTreeSet<String> =
             all.filter(|held| may_be_held(self.kind.name, &held.why)).map(|held| held.entry_id.to_string()).collect();
         let mut wrong = self.differences();
-        // Who is held without a resource is no member either.
+        self.once_held.extend(held.iter().cloned());
+        // Who is held without a resource is no member either, and a group that could not be found cannot be removed.
         let is_held = |entry: &str, what: &str| {
             held.contains(entry)
+                || what == "is there or not" && self.once_held.contains(entry)
                 || what.split_once(" is not in ").is_some_and(|(member, _)| held.contains(&format!("id-{member}")))
         };
         wrong.retain(|(entry, what)| report.is_none() || !is_held(entry, what));
