@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::model::{EntryId, Link, Origin, Resource, ResourceId, ResourceType, Value};
+use crate::model::{AttributePath, EntryId, Link, Origin, Resource, ResourceId, ResourceType, Value};
 use crate::plan::{Action, Change, ClaimAfter, Edit, Held, Plan, Stage, Tally, drift};
 
 use super::prepare::Prepared;
@@ -63,6 +63,8 @@ pub(super) struct Linked {
     pub(super) resource_type: ResourceType,
     pub(super) resource_id: ResourceId,
     pub(super) acknowledged: Option<Arc<Resource>>,
+    /// It is switched off, or may be: some providers show nothing of it then.
+    pub(super) may_be_off: bool,
 }
 
 /// Applies a plan. What was done before an error is in the store, and in what is returned beside it.
@@ -156,6 +158,8 @@ impl Linked {
             resource_type: link.acknowledged.resource_type,
             resource_id: link.resource_id.clone(),
             acknowledged: whole.then(|| Arc::new(link.acknowledged.clone())),
+            may_be_off: link.acknowledged.active() == Some(false)
+                || link.uncertain.paths.contains(&AttributePath::known("active")),
         }
     }
 }

@@ -59,6 +59,19 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
                     self.partly(&cut, intent, &request, Shortfall { undone, doubtful, why }).await?;
                     all = false;
                 }
+                Ok(Outcome::Gone) | Err(TargetError::NotFound) if switches_off && self.may_be_hidden(&change.entry_id) => {
+                    // An answer was lost, and it is off already.
+                    let claim = self.claim_after(change, number + 1 == count && all);
+                    let recorded = Recorded::Edited { resource_id: resource_id.clone(), edits: edits.clone() };
+                    self.record(change, Some(intent), recorded, claim).await?;
+                    self.acknowledge(&change.entry_id, &edits);
+                }
+                Ok(Outcome::Gone) | Err(TargetError::NotFound)
+                    if self.may_be_hidden(&change.entry_id) && !edits.iter().any(diff::activates) =>
+                {
+                    self.refuse(change, intent, Refusal::of_words(&request.action, HIDDEN)).await?;
+                    all = false;
+                }
                 Ok(Outcome::Gone) | Err(TargetError::NotFound) => {
                     return self.vanished(change, intent, switches_off || change.claim == ClaimAfter::Ended).await;
                 }
@@ -142,9 +155,23 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
 
     /// The next request to the resource is sent with what this one changed.
     fn acknowledge(&self, entry_id: &EntryId, edits: &[Edit]) {
-        if let Some(held) = self.lock().links.get_mut(entry_id).and_then(|link| link.acknowledged.as_mut()) {
+        let mut state = self.lock();
+        let Some(link) = state.links.get_mut(entry_id) else { return };
+        if let Some(held) = link.acknowledged.as_mut() {
             diff::apply(Arc::make_mut(held), edits);
         }
+        if edits.iter().any(diff::deactivates) {
+            link.may_be_off = true;
+        } else if edits.iter().any(diff::activates) {
+            link.may_be_off = false;
+        }
+    }
+
+    /// True for a user who is switched off, or may be: some providers answer as if there were none until it is switched
+    /// on again. That is its first request then, and one that finds nothing either is believed.
+    fn may_be_hidden(&self, entry_id: &EntryId) -> bool {
+        let may_be_off = self.lock().links.get(entry_id).is_some_and(|link| link.may_be_off);
+        may_be_off && !self.channel.target.capabilities().deactivate_is_delete
     }
 
     /// What can be sent now, what is settled without sending (members to remove who are not at the target any
@@ -235,6 +262,10 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
         }
     }
 }
+
+/// What is said of a change of a user who is switched off, where the target says that there is none.
+const HIDDEN: &str =
+    "it is switched off, and the target answers as if it were not there: the change waits until it is switched on again";
 
 /// What of an edit of members was not done, or nobody knows of.
 struct Shortfall {

@@ -111,6 +111,11 @@ pub fn deactivates(edit: &Edit) -> bool {
     matches!(edit, Edit::Attribute { path, after: Some(Value::Flag(false)), .. } if path.as_str() == "active")
 }
 
+/// True if an edit switches a user on.
+pub fn activates(edit: &Edit) -> bool {
+    matches!(edit, Edit::Attribute { path, after: Some(Value::Flag(true)), .. } if path.as_str() == "active")
+}
+
 /// True if an edit speaks of a name: userName or displayName.
 pub fn renames(edit: &Edit) -> bool {
     matches!(edit, Edit::Attribute { path, .. } if matches!(path.as_str(), "userName" | "displayName"))

@@ -31,9 +31,16 @@ pub fn compare(rules: &Rules, snapshot: &Snapshot, desired: &Desired, found: &[F
     let entry_of = |id: &ResourceId| matching::entry_of(&holders, id);
     let by_id: BTreeMap<(ResourceType, &ResourceId), &Found> =
         found.iter().map(|found| ((found.resource_type, &found.resource_id), found)).collect();
+    let is_found = |link: &Link| by_id.contains_key(&(link.acknowledged.resource_type, &link.resource_id));
+    let is_off = |link: &&Link| link.acknowledged.active() == Some(false);
+    // Some providers show nothing of users who are switched off until they are switched on again: that one of them is not
+    // in the list says nothing where none is.
+    let shows_who_is_off = snapshot.links.values().filter(is_off).any(is_found);
     for link in snapshot.links.values() {
         let Some(found) = by_id.get(&(link.acknowledged.resource_type, &link.resource_id)) else {
-            comparison.missing.push(link.clone());
+            if shows_who_is_off || !is_off(&link) {
+                comparison.missing.push(link.clone());
+            }
             continue;
         };
         let ours = with_uncertain(link);
@@ -151,6 +158,28 @@ mod tests {
         assert_eq!(held.acknowledged.members, [EntryId::new("a"), EntryId::new("b")].into());
         assert_eq!(held.acknowledged.text("title"), Some("x"));
         assert!(held.uncertain.is_empty());
+    }
+
+    #[test]
+    fn who_is_switched_off_and_not_listed_keeps_the_link_unless_others_who_are_off_are_listed() {
+        let user = |name: &str, active| {
+            let mut resource = Resource::empty(ResourceType::User);
+            resource.attributes.insert(AttributePath::known("active"), Value::Flag(active));
+            link(name, resource)
+        };
+        let users = [user("a", true), user("b", false), user("c", false), user("d", true)];
+        let mut snapshot = Snapshot::default();
+        snapshot.links.extend(users.iter().map(|link| (link.entry_id.clone(), link.clone())));
+        let [a, b, c, d] = &users;
+        let missing = |listed: &[&Link]| {
+            let found: Vec<Found> = listed.iter().map(|link| found(link, None)).collect();
+            let comparison = compared(&snapshot, &found);
+            comparison.missing.iter().map(|link| link.entry_id.to_string()).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(missing(&[a, d]), "");
+        assert_eq!(missing(&[a]), "d");
+        assert_eq!(missing(&[a, b, d]), "c");
+        assert_eq!(missing(&[a, b, c, d]), "");
     }
 
     #[test]

@@ -54,6 +54,11 @@ impl Request {
         self.resource_type == ResourceType::Group && matches!(self.method, Method::Patch | Method::Put)
     }
 
+    /// True for edits of a user.
+    pub(super) fn changes_a_user(&self) -> bool {
+        self.resource_type == ResourceType::User && matches!(self.method, Method::Patch | Method::Put)
+    }
+
     /// True if what it says may be said twice.
     pub(super) fn is_repeatable(&self) -> bool {
         self.only_asks() || self.method != Method::Post

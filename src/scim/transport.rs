@@ -72,6 +72,10 @@ impl Transport {
             (Ok(answer), Some(why)) if !request.only_asks() && matches!(answer.status, 300..=399 | 423 | 425) => {
                 Err(TargetError::AnswerLost(format!("{why}; then status {}", answer.status)))
             }
+            // Some providers show nothing of users who are switched off: this may be what the first try did.
+            (Ok(answer), Some(why)) if request.changes_a_user() && matches!(answer.status, 404 | 410) => {
+                Err(TargetError::AnswerLost(format!("{why}; then status {}", answer.status)))
+            }
             (outcome, _) => outcome,
         }
     }

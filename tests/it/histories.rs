@@ -1,11 +1,13 @@
 //! Histories drawn from a seed (hires, leavers, returns, disabled accounts, renames, names handed on, regrouping, nesting,
-//! partial readings, lost answers, both policies of removal) played over the whole engine: nobody twice, nobody switched off or put out without a reason, and soon after
-//! the faults stop the target holds what the directory says and nothing more is sent.
+//! partial readings, lost answers, both policies of removal) played over the whole engine: nobody twice, nobody switched
+//! off or put out without a reason, what is not ours as it was, and soon after the faults stop the target holds what the
+//! directory says and nothing more is sent.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use ldap2scim::model::Status;
 use ldap2scim::plan::UserRemoval;
+use serde_json::{Value as Json, json};
 
 use crate::support::bridge::Bridge;
 use crate::support::provider::{Fault, Personality};
@@ -52,6 +54,8 @@ struct History {
     /// Names are handed on. A leaver's name is not given away, so everybody returns in the end.
     names_move: bool,
     renames: usize,
+    /// Resources that were there before us and are nobody's here.
+    foreign: Vec<Json>,
     log: Vec<String>,
 }
 
@@ -61,8 +65,12 @@ impl History {
         if seed.is_multiple_of(3) {
             bridge.rules.user_removal = UserRemoval::Delete;
         }
+        let stranger = bridge.provider.add_user("stranger", json!({ "active": true, "externalId": "elsewhere" }));
+        bridge.provider.add_user("sleeper", json!({ "active": false }));
+        bridge.provider.add_group("strangers", json!({ "members": [{ "value": stranger }] }));
         let people = (0..PEOPLE).map(|n| Person { uid: format!("p{n}"), present: false, enabled: true, manager: None }).collect();
         let mut history = Self {
+            foreign: bridge.provider.users().into_iter().chain(bridge.provider.groups()).collect(),
             bridge,
             dice: Dice(seed),
             people,
@@ -148,11 +156,15 @@ impl History {
         }
     }
 
-    /// Who is active, and who is in which group, by the id that each resource carries.
+    /// Who is active, and who is in which group, by the id that each resource carries. What is not ours is as it was.
     fn at_target(&self) -> (BTreeMap<usize, bool>, BTreeSet<(&'static str, usize)>) {
         let mut active = BTreeMap::new();
         let mut by_resource = BTreeMap::new();
-        for user in self.bridge.provider.users() {
+        let all = self.bridge.provider.users().into_iter().chain(self.bridge.provider.groups());
+        let is_ours = |one: &Json| one["externalId"].as_str().is_some_and(|id| id.starts_with("id-"));
+        let foreign: Vec<Json> = all.filter(|one| !is_ours(one)).collect();
+        assert_eq!(foreign, self.foreign, "what is not ours was changed\n{}", self.log.join("\n"));
+        for user in self.bridge.provider.users().into_iter().filter(is_ours) {
             let number: usize = user["externalId"].as_str().unwrap().trim_start_matches("id-p").parse().unwrap();
             assert!(active.insert(number, user["active"] == true).is_none(), "p{number} is there twice\n{}", self.log.join("\n"));
             by_resource.insert(user["id"].as_str().unwrap().to_owned(), number);

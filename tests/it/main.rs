@@ -13,6 +13,7 @@ mod histories;
 mod ldap_hostile;
 mod ldap_slapd;
 mod main_job;
+mod out_of_sight;
 mod personalities;
 mod recovery;
 mod scim_auth;

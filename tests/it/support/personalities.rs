@@ -5,6 +5,7 @@ use std::time::Duration;
 use ldap2scim::scim::SaidBy;
 
 use super::bridge::Bridge;
+use super::provider::bulk::Bulk;
 use super::provider::{
     Create, Deactivated, Fault, Filter, Lifecycle, MemberRemove, Membership, Names, Paging, Pathless, Personality, Put, Spelling,
     Updates, Weather,
@@ -20,20 +21,28 @@ pub struct Kind {
     pub frozen: &'static [&'static str],
 }
 
-/// Kinds of provider that cannot do everything: there an entry may stay held with a reason. Anywhere else it may not.
-pub const LIMITED: &[&str] = &[
-    "sentry",
-    "gitlab",
-    "gitlab-saas",
-    "synthetic-list",
-    "hidden-409",
-    "unknown-member-500",
-    "unknown-member-400",
-    "html-refusal",
-    "redirects",
-    "slugs",
-    "stale-read",
+/// What kinds of provider cannot do, by a part of the reason with which an entry stays held there. Anywhere else, and
+/// for any other reason, nothing may.
+pub const LIMITED: &[(&str, &[&str])] = &[
+    // Nothing but `active` of a user can be changed, so a name that is changed in the directory is held.
+    ("sentry", &["changes that of no user", "does not find it"]),
+    ("gitlab", &["changes that of no user"]),
+    ("gitlab-saas", &["changes that of no user"]),
+    // It shows nothing of who is switched off: other changes wait, and what a lost create made cannot be found.
+    ("atlassian-404", &["the change waits until it is switched on again", "does not find it"]),
+    // There is one who has the name of ours and is never shown.
+    ("hidden-409", &["does not find it"]),
+    // A name is changed on the way in, so that what a lost create made is not found under the name that it was given.
+    ("slugs", &["does not find it"]),
+    // What was refused with a page for people, or sent elsewhere, is tried once more and then an hour later.
+    ("html-refusal", &["400"]),
+    ("redirects", &["302"]),
 ];
+
+/// True if an entry may stay held for this reason.
+pub fn may_be_held(kind: &str, why: &str) -> bool {
+    LIMITED.iter().any(|(name, reasons)| *name == kind && reasons.iter().any(|reason| why.contains(reason)))
+}
 
 fn usual() -> Personality {
     Personality::default()
@@ -92,6 +101,8 @@ kinds! {
     "aws": Personality {
         paging: Paging::Cursor,
         members_hidden: true,
+        filters_by_group: true,
+        group_lists_exclude_members: false,
         conflict_has_scim_type: false,
         membership: Membership { no_replace: true, ..Membership::default() },
         member_remove: MemberRemove::ValueArray,
@@ -136,7 +147,7 @@ kinds! {
     "create-empty": Personality { create: Create::Empty, ..usual() },
     "commit-then-timeout": weather(9, 3, Fault::Stall),
     "commit-then-502": weather(6, 4, Fault::AfterCommit(502)),
-    "stale-read": lifecycle(Lifecycle { stale_reads: 2, ..Lifecycle::default() }),
+    "stale-read": lifecycle(Lifecycle { stale_reads: 1, ..Lifecycle::default() }); knobs [("settle", "0.01")],
     "patch-204-only": Personality { patch_without_body: true, ..usual() },
     "put": put_only(Put::Replaces); knobs PUT,
     "put-204-no-echo": Personality {
@@ -155,6 +166,8 @@ kinds! {
     "members-truncated": membership(Membership { shown: 1, ..Membership::default() }); knobs [("members_read", "none")],
     "members-always-empty": membership(Membership { shown: 0, ..Membership::default() }); knobs [("members_read", "none")],
     "members-never-shown": Personality { members_hidden: true, ..usual() }; knobs [("members_read", "none")],
+    "users-by-group": Personality { members_hidden: true, filters_by_group: true, ..usual() };
+        knobs [("members_read", "users_by_group")],
     "readd-409": membership(Membership { readd: 409, ..Membership::default() }),
     "readd-500": membership(Membership { readd: 500, ..Membership::default() }),
     "unknown-member-500": Personality { unknown_member: 500, ..usual() },
@@ -181,7 +194,8 @@ kinds! {
     "x-ratelimit-reset-milliseconds": busy("x-ratelimit-reset", epoch(0).as_millis().to_string()),
     "401-then-ok": weather(6, 1, Fault::status(401)),
     "html-error": weather(5, 3, Fault::html(500)),
-    "html-refusal": weather(7, 1, Fault::html(400)),
+    // A removal of a member that is refused is tried in the other form.
+    "html-refusal": Personality { member_remove: MemberRemove::Either, ..weather(7, 1, Fault::html(400)) },
     "text-json": Personality {
         spelling: Spelling { media_type: Some("text/json"), ..Spelling::default() },
         ..usual()
@@ -191,11 +205,18 @@ kinds! {
     "odd-answers": Personality { odd_answers: true, ..usual() },
     "lower-case-names": lifecycle(Lifecycle { names: Names::LowerCase, ..Lifecycle::default() }),
     "slugs": lifecycle(Lifecycle { names: Names::Slug, ..Lifecycle::default() }),
+    "slugs-found-by-id": lifecycle(Lifecycle { names: Names::Slug, ..Lifecycle::default() });
+        knobs [("match_groups", "externalId, displayName")],
     "delete-is-deactivate": lifecycle(Lifecycle { delete_switches_off: true, ..Lifecycle::default() });
         knobs [("delete_is_deactivate", "yes")],
     "deactivate-is-delete": lifecycle(Lifecycle { deactivated: Deactivated::Deleted, ..Lifecycle::default() });
         knobs [("deactivate_is_delete", "yes")],
     "redirects": weather(9, 1, Fault::redirect("https://elsewhere.example/")),
+    "bulk": Personality { bulk: Some(Bulk::default()), ..usual() }; knobs [("bulk", "yes")],
+    "bulk-of-two-reversed": Personality { bulk: Some(Bulk { most: 2, reversed: true, ..Bulk::default() }), ..usual() };
+        knobs [("bulk", "yes"), ("bulk_operations", "2")],
+    "bulk-refused": Personality { bulk: Some(Bulk { refused: Some(501), ..Bulk::default() }), ..usual() };
+        knobs [("bulk", "yes")],
     "entra-requests": Personality { entra_requests: true, member_remove: MemberRemove::ValueArray, ..usual() };
         knobs [("op_case", "title"), ("booleans", "text"), ("member_remove", "value_array"), ("content_type", "json")],
 }

@@ -199,6 +199,8 @@ pub enum Paging {
 pub enum MemberRemove {
     PathFilter,
     ValueArray,
+    /// A filter or a value array.
+    Either,
     /// A filter, or a value array of which the first counts.
     FirstOfValueArray,
     /// A filter; the value of a removal is not looked at, so that it removes all.
@@ -215,7 +217,7 @@ impl MemberRemove {
 
     /// True if a path may have a filter.
     pub fn has_filter(self) -> bool {
-        matches!(self, Self::PathFilter | Self::FirstOfValueArray | Self::ValueIgnored)
+        matches!(self, Self::PathFilter | Self::Either | Self::FirstOfValueArray | Self::ValueIgnored)
     }
 }
 
@@ -293,6 +295,22 @@ impl Recorded {
     pub fn line(&self) -> String {
         let mark = if self.query.is_empty() { "" } else { "?" };
         format!("{} {}{mark}{}", self.method, self.path, self.query)
+    }
+
+    /// The same without `/Bulk`: each operation as if it had come alone.
+    pub fn alone(&self) -> Vec<Self> {
+        let Some(operations) = self.body["Operations"].as_array().filter(|_| self.path == "/Bulk") else {
+            return vec![self.clone()];
+        };
+        let text = |json: &Json| json.as_str().unwrap_or_default().to_owned();
+        let one = |operation: &Json| Self {
+            method: text(&operation["method"]),
+            path: text(&operation["path"]),
+            query: String::new(),
+            body: operation.get("data").cloned().unwrap_or_default(),
+            ..self.clone()
+        };
+        operations.iter().map(one).collect()
     }
 }
 

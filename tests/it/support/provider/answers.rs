@@ -1,5 +1,6 @@
 //! HTTP: a request is recorded, judged, met by a fault if one waits, done, and answered as the personality does.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -53,7 +54,7 @@ async fn answer(Shared(state): Shared<Held>, ConnectInfo(line): ConnectInfo<Line
         let mut state = lock(&state);
         state.requests.push(recorded.clone());
         let mut locked = false;
-        if let Some(resource) = &written {
+        for resource in &written {
             let count = state.in_flight.entry(resource.clone()).or_default();
             *count += 1;
             let count = *count;
@@ -62,7 +63,7 @@ async fn answer(Shared(state): Shared<Held>, ConnectInfo(line): ConnectInfo<Line
         }
         (state.fault(&method, &format!("{path}?{query}")), state.personality.latency, locked)
     };
-    let departure = Departure { state: state.clone(), resource: written };
+    let departure = Departure { state: state.clone(), resources: written };
     if !latency.is_zero() {
         tokio::time::sleep(latency).await;
     }
@@ -109,28 +110,32 @@ async fn crash(state: &Held, departure: Departure) -> Response {
     std::future::pending().await
 }
 
-/// The resource that a request writes to: by address, or by name where it is to be made.
-fn written(request: &Recorded) -> Option<String> {
-    let name = ["userName", "displayName"].iter().find_map(|name| request.body[name].as_str());
-    match (request.method.as_str(), name) {
-        ("GET", _) => None,
-        ("POST", name) => name.map(|name| format!("{} {}", request.path, name.to_lowercase())),
-        _ => Some(request.path.clone()),
-    }
+/// The resources that a request writes to: by address, or by name where one is to be made.
+fn written(request: &Recorded) -> BTreeSet<String> {
+    let one = |request: &Recorded| {
+        let name = ["userName", "displayName"].iter().find_map(|name| request.body[name].as_str());
+        match (request.method.as_str(), name) {
+            ("GET", _) => None,
+            ("POST", name) => name.map(|name| format!("{} {}", request.path, name.to_lowercase())),
+            _ => Some(request.path.clone()),
+        }
+    };
+    request.alone().iter().filter_map(one).collect()
 }
 
 /// The end of a write, however it ends.
 struct Departure {
     state: Held,
-    resource: Option<String>,
+    resources: BTreeSet<String>,
 }
 
 impl Drop for Departure {
     fn drop(&mut self) {
-        if let Some(resource) = &self.resource
-            && let Some(count) = lock(&self.state).in_flight.get_mut(resource)
-        {
-            *count -= 1;
+        let mut state = lock(&self.state);
+        for resource in &self.resources {
+            if let Some(count) = state.in_flight.get_mut(resource) {
+                *count -= 1;
+            }
         }
     }
 }

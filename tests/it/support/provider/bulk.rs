@@ -48,15 +48,8 @@ pub fn respond(state: &mut State, request: &Recorded, headers: &HeaderMap) -> Re
         return refusal(413, "tooMany", "too many operations");
     }
     let mut parts: Vec<Json> = Vec::new();
-    for (place, operation) in operations.iter().enumerate() {
-        let path = operation["path"].as_str().unwrap_or_default();
-        let alone = Recorded {
-            method: operation["method"].as_str().unwrap_or_default().to_owned(),
-            path: path.to_owned(),
-            query: String::new(),
-            body: operation.get("data").cloned().unwrap_or_default(),
-            ..request.clone()
-        };
+    for (place, (operation, alone)) in operations.iter().zip(request.alone()).enumerate() {
+        let path = &alone.path;
         let instead = rules.instead.iter().find(|(at, _)| *at == place).map(|(_, status)| *status);
         let done = match instead {
             Some(status) => refusal(status, "", "told to"),
