@@ -631,7 +631,7 @@ fn what_was_learnt_about_a_target_is_shown_by_status() {
     });
     office.desk.expect(0, &["sync"]);
     let said = office.desk.expect(0, &["status"]);
-    assert!(said.out.contains("  sp: learnt members_per_request 1 ("), "{}", said.out);
+    assert!(said.out.contains("  sp learnt members_per_request = 1, since "), "{}", said.out);
     let document = office.desk.json(0, &["status"]);
     let facts = document[0]["channels"][0]["knowledge"].as_array().expect("knowledge");
     assert!(facts.iter().any(|fact| fact["knob"] == "members_per_request" && fact["value"] == "1"), "{facts:?}");

@@ -151,7 +151,9 @@ async fn a_filled_target_is_listed_where_that_is_cheaper_and_the_plan_says_so() 
                         format!("the target does not say how many {kind}s it holds: listed once, as they are {strangers}")
                     }
                     (None, Paging::Cursor) => format!("the target does not say how many {kind}s it holds: 8 look-ups"),
-                    (Some(pages), _) => format!("the target holds {strangers} {kind}s: listed once in {pages} pages"),
+                    (Some(pages), _) => {
+                        format!("the target holds {strangers} {kind}s: listed once in {pages} pages instead of 8 look-ups")
+                    }
                     (None, _) => format!("the target holds {strangers} {kind}s: 8 look-ups are cheaper than a list"),
                 };
                 assert!(said.contains(&note), "{context}: {said:?}");
