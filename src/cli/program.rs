@@ -56,8 +56,13 @@ fn perform(arguments: Arguments) -> Exit {
             return Exit::Failed;
         }
     };
-    let mut output = Output::stdout(arguments.format);
-    let result = runtime.block_on(command(&arguments, &mut output));
+    // On a thread of the runtime, beside the connections: an answer wakes its cycle without a way through another thread.
+    let working = runtime.spawn(async move {
+        let mut output = Output::stdout(arguments.format);
+        let result = command(&arguments, &mut output).await;
+        (result, output)
+    });
+    let (result, output) = runtime.block_on(working).unwrap_or_else(|error| panic::resume_unwind(error.into_panic()));
     // What was left in flight on purpose is not waited for.
     runtime.shutdown_timeout(Duration::from_millis(200));
     let written = output.finish();
