@@ -36,7 +36,7 @@ pub(super) struct Applying<'a, S, T, St> {
     /// The last change of each entry whose claim ends: it ends with that one.
     last: BTreeMap<&'a EntryId, &'a Change>,
     /// Requests in flight at most.
-    pub(super) places: Semaphore,
+    pub(super) places: Arc<Semaphore>,
     /// Changes begun and not done at most.
     pub(super) under_way: usize,
     /// Nothing new is sent: it was told to stop, or cannot go on.
@@ -95,7 +95,7 @@ pub async fn apply<S: Source, T: Target, St: Store>(
         plan: &prepared.plan,
         claims,
         last: ended.map(|change| (&change.entry_id, change)).collect(),
-        places: Semaphore::new(places),
+        places: Arc::new(Semaphore::new(places)),
         under_way: places.saturating_mul(UNDER_WAY),
         over: stop.child_token(),
         state: Mutex::new(state),

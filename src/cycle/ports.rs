@@ -85,7 +85,7 @@ pub enum Outcome {
 }
 
 /// The service provider.
-pub trait Target: Send + Sync {
+pub trait Target: Send + Sync + 'static {
     /// What it can do, as far as is known now.
     fn capabilities(&self) -> Arc<Capabilities>;
 

@@ -1,7 +1,10 @@
 //! One request on its way: the intent is stored, it waits for a free place on the wire, then it is sent; and what closes
 //! the intent where nothing was done.
 
+use std::sync::Arc;
+
 use tokio::sync::SemaphorePermit;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::plan::{Change, tally_of};
 
@@ -31,16 +34,39 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
         let Some(intent) = intents.first().copied() else {
             return Err(StoreError::Failed("an intent was stored without a number".into()).into());
         };
-        let Some(place) = self.place().await else {
+        let Some(answer) = self.on_the_wire(request, references.clone()).await else {
             self.record(whole, Some(intent), Recorded::Refused(NOT_SENT.into()), None).await?;
             return Err(CycleError::Stopped);
         };
-        let answer = self.channel.target.apply(&request, references).await;
-        drop(place);
         if answer.as_ref().is_err_and(|error| error.disposition() == Disposition::System) {
             self.over.cancel();
         }
         Ok((intent, answer))
+    }
+
+    /// Waits for a place and sends, as a task of its own: what is made of one answer keeps nobody's next request back.
+    /// It ends with whoever waits for it. Nothing is sent once the cycle is over.
+    async fn on_the_wire(&self, request: Change, references: References) -> Option<Result<Outcome, TargetError>> {
+        let (target, places, over) = (Arc::clone(&self.channel.target), Arc::clone(&self.places), self.over.clone());
+        let sending = tokio::spawn(async move {
+            let place = tokio::select! {
+                biased;
+                () = over.cancelled() => None,
+                place = places.acquire() => place.ok(),
+            };
+            match place {
+                Some(_place) => Some(target.apply(&request, &references).await),
+                None => None,
+            }
+        });
+        match AbortOnDropHandle::new(sending).await {
+            Ok(answer) => answer,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The runtime ends: whether it was sent is not known.
+                Err(_) => Some(Err(TargetError::AnswerLost("the program ended".to_owned()))),
+            },
+        }
     }
 
     /// A place on the wire; none once the cycle is over.
