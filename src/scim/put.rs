@@ -8,7 +8,7 @@ use super::PutMode;
 use super::found::{get, plain};
 use super::wire::{GROUP, Nothing, Speech, USER, extension, is_manager, place};
 use crate::cycle::TargetError;
-use crate::model::{AttributePath, ResourceId, ResourceType, Selector, Value};
+use crate::model::{AttributePath, EntryId, ResourceId, ResourceType, Selector, Value};
 use crate::plan::Edit;
 
 /// What the provider itself writes (RFC 7643 §3.1, §4.1.2), and what nobody can read.
@@ -123,7 +123,16 @@ impl Whole<'_> {
     /// All members, even none. What is left out of them leaves the group, so fewer than we know of are not believed.
     fn state_members(&mut self, read: &Map<String, Json>, edits: &[Edit]) -> Result<(), TargetError> {
         let shown = get(read, "members").and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
-        if self.speech.references.acknowledged.as_ref().is_some_and(|held| held.members.len() > shown.len()) {
+        // Whoever is to be removed may be gone: an earlier request may have done it, and its answer was lost.
+        let leaves = |entry: &EntryId| {
+            edits.iter().any(|edit| match edit {
+                Edit::Members { remove, .. } => remove.contains(entry),
+                Edit::Attribute { .. } | Edit::Foreign { .. } => false,
+            })
+        };
+        let held = self.speech.references.acknowledged.as_ref();
+        let expected = held.map_or(0, |held| held.members.iter().filter(|entry| !leaves(entry)).count());
+        if expected > shown.len() {
             return Err(unsaid(
                 "it shows fewer members of the group than it was given, and sending all would remove the others; \
                  if they were removed there by hand, `ldap2scim resync` takes note of it",
