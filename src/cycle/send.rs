@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use tokio::sync::SemaphorePermit;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::plan::{Change, tally_of};
@@ -49,12 +50,7 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
     async fn on_the_wire(&self, request: Change, references: References) -> Option<Result<Outcome, TargetError>> {
         let (target, places, over) = (Arc::clone(&self.channel.target), Arc::clone(&self.places), self.over.clone());
         let sending = tokio::spawn(async move {
-            let place = tokio::select! {
-                biased;
-                () = over.cancelled() => None,
-                place = places.acquire() => place.ok(),
-            };
-            match place {
+            match free(&places, &over).await {
                 Some(_place) => Some(target.apply(&request, &references).await),
                 None => None,
             }
@@ -71,11 +67,7 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
 
     /// A place on the wire; none once the cycle is over.
     pub(super) async fn place(&self) -> Option<SemaphorePermit<'_>> {
-        tokio::select! {
-            biased;
-            () = self.over.cancelled() => None,
-            place = self.places.acquire() => place.ok(),
-        }
+        free(&self.places, &self.over).await
     }
 
     /// The target is not to be worked with: the intent is closed where the request certainly was not applied.
@@ -97,5 +89,14 @@ impl<S: Source, T: Target, St: Store> Applying<'_, S, T, St> {
     pub(super) async fn refuse(&self, change: &Change, intent: IntentId, refusal: Refusal) -> Result<(), CycleError> {
         self.hold(change, refusal.why.clone());
         self.record(change, Some(intent), refusal.recorded(), None).await
+    }
+}
+
+/// A place once one is free; none once the cycle is over.
+async fn free<'a>(places: &'a Semaphore, over: &CancellationToken) -> Option<SemaphorePermit<'a>> {
+    tokio::select! {
+        biased;
+        () = over.cancelled() => None,
+        place = places.acquire() => place.ok(),
     }
 }

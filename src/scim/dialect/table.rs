@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::word::Word;
 use super::{Dialect, Discovery};
 use crate::model::AttributePath;
-use crate::plan::{GroupRemoval, UserRemoval};
+use crate::plan::UserRemoval;
 use crate::scim::rates;
 
 /// One knob.
@@ -69,12 +69,7 @@ pub const KNOBS: &[Knob] = &[
         read: read_user_removal,
         write: write_user_removal,
     },
-    Knob {
-        name: "group_removal",
-        summary: "what removal.groups is by default",
-        read: read_group_removal,
-        write: write_group_removal,
-    },
+    knob!("group_removal", "what removal.groups is by default", word, group_removal),
     knob!("user_delete", "users may be deleted by removal.users", word, user_delete),
     knob!("content_type", "media type of what is sent: scim_json or json", word, knobs.content_type),
     knob!("headers", "headers that every request carries: NAME: VALUE | …", headers, knobs.headers),
@@ -279,25 +274,6 @@ fn write_user_removal(dialect: &Dialect) -> String {
         UserRemoval::Deactivate | UserRemoval::DeactivateThenDelete(_) => "deactivate",
         UserRemoval::Delete => "delete",
         UserRemoval::Keep => "keep",
-    }
-    .to_owned()
-}
-
-fn read_group_removal(dialect: &mut Dialect, text: &str) -> Result<(), String> {
-    dialect.group_removal = match text {
-        "delete" => GroupRemoval::Delete,
-        "empty" => GroupRemoval::Empty,
-        "keep" => GroupRemoval::Keep,
-        _ => return Err("must be one of delete, empty, keep".to_owned()),
-    };
-    Ok(())
-}
-
-fn write_group_removal(dialect: &Dialect) -> String {
-    match dialect.group_removal {
-        GroupRemoval::Delete => "delete",
-        GroupRemoval::Empty => "empty",
-        GroupRemoval::Keep => "keep",
     }
     .to_owned()
 }

@@ -53,3 +53,7 @@ impl Word for crate::model::MembersRead {
 impl Word for crate::plan::Nesting {
     const WORDS: &'static [(Self, &'static str)] = &[(Self::Flatten, "flatten"), (Self::Keep, "keep")];
 }
+
+impl Word for crate::plan::GroupRemoval {
+    const WORDS: &'static [(Self, &'static str)] = &[(Self::Delete, "delete"), (Self::Empty, "empty"), (Self::Keep, "keep")];
+}
