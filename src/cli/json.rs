@@ -107,6 +107,7 @@ pub fn held(held: &Held) -> Json {
 pub fn coverage(coverage: &Coverage) -> Json {
     match coverage {
         Coverage::Full => json!({ "coverage": "full", "causes": [] }),
+        Coverage::Changes => json!({ "coverage": "changes", "causes": [] }),
         Coverage::Partial(causes) => json!({ "coverage": "partial", "causes": causes }),
     }
 }

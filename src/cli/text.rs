@@ -135,6 +135,7 @@ pub fn stopped(tripped: &Tripped) -> String {
 pub fn coverage(coverage: &Coverage) -> Vec<String> {
     match coverage {
         Coverage::Full => vec!["reading: full".to_owned()],
+        Coverage::Changes => vec!["reading: what changed".to_owned()],
         Coverage::Partial(causes) => {
             let mut lines = vec!["reading: partial, so nothing is concluded from what is absent".to_owned()];
             lines.extend(causes.iter().map(|cause| format!("  - {cause}")));

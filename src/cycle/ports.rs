@@ -9,8 +9,9 @@ use tokio::sync::mpsc;
 
 use super::References;
 use crate::model::{
-    Capabilities, ChannelName, Coverage, DnKey, Entry, EntryId, Knowledge, LinkedCounts, Origin, Resource, ResourceId,
-    ResourceType, Snapshot, TargetName, Vendor, Wanted,
+    Capabilities, Changes, ChannelName, Delta, Dn, DnKey, Entry, EntryId, Knowledge, LinkedCounts, Looked, MemberName, Origin,
+    Place, Reading, Resource, ResourceId, ResourceType, Seat, Settlement, Snapshot, Standing, TargetName, Vendor, Wanted,
+    Watermark,
 };
 use crate::plan::{Change, Edit, Held, Tally};
 pub use crate::plan::{Found, Lookup};
@@ -30,9 +31,31 @@ pub trait Source: Send + Sync {
     fn identify(&self) -> impl Future<Output = Result<Vendor, SourceError>> + Send;
 
     /// Reads what is wanted into `entries`: every group before the first user, no entry twice.
-    /// `Ok(Partial)` where something is missing; `Err` where nothing of worth was read. Stops early,
+    /// `Partial` where something is missing; `Err` where nothing of worth was read. Stops early,
     /// with `Partial`, when the receiver is gone.
-    fn read(&self, wanted: &Wanted, entries: mpsc::Sender<Entry>) -> impl Future<Output = Result<Coverage, SourceError>> + Send;
+    fn read(&self, wanted: &Wanted, entries: mpsc::Sender<Entry>) -> impl Future<Output = Result<Reading, SourceError>> + Send;
+
+    /// What changed after a watermark that a reading of the same source gave.
+    fn changes(&self, wanted: &Wanted, since: &Watermark) -> impl Future<Output = Result<Changes, SourceError>> + Send;
+
+    /// Looks at some entries, on a server that is as far as the watermark, and sends those that are there as `read` would:
+    /// users that are selected, groups whether selected or not. Groups need not come first.
+    fn look(
+        &self,
+        wanted: &Wanted,
+        places: Vec<Place>,
+        since: &Watermark,
+        entries: mpsc::Sender<Entry>,
+    ) -> impl Future<Output = Result<Looked, SourceError>> + Send;
+
+    /// Tells at once when something changes after the watermark, until it cannot any more: the error says why. `None`
+    /// stands for something of which only [`Source::changes`] tells more. Begins with `None` when it has begun to hear.
+    fn watch(
+        &self,
+        wanted: &Wanted,
+        since: &Watermark,
+        heard: mpsc::Sender<Option<Delta>>,
+    ) -> impl Future<Output = SourceError> + Send;
 }
 
 /// Why the directory could not be read. Messages name hosts and DNs, never values or secrets.
@@ -319,6 +342,33 @@ pub struct CycleSummary {
     pub quarantine: Option<Vec<(&'static str, String)>>,
 }
 
+/// Which part of what is remembered of a target is loaded.
+#[derive(Debug, Clone, Default)]
+pub struct Part {
+    /// Entries of which everything is.
+    pub entries: BTreeSet<EntryId>,
+    /// Names: whoever holds one of them is loaded too.
+    pub names: BTreeSet<(ResourceType, String)>,
+    /// Entries of which only the resource is.
+    pub others: BTreeSet<EntryId>,
+}
+
+/// A question about seats.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SeatQuestion {
+    /// Those of these entries.
+    Of(BTreeSet<EntryId>),
+    /// Those that have one of these names.
+    At(BTreeSet<MemberName>),
+    /// The groups that list one of these names, those that list them, and so on. Of their members only those are told
+    /// through which they were found.
+    Above(BTreeSet<MemberName>),
+    /// The groups nested in these, however deep, these included, with all members; and everybody whom they list.
+    Below(BTreeSet<EntryId>),
+    /// Users that refer to one of these.
+    Referring(BTreeSet<DnKey>),
+}
+
 /// What survives a restart. Every method that changes something is durable when it returns.
 pub trait Store: Send + Sync {
     /// What is remembered of a target, as this channel sees it. `window` is the guard's.
@@ -328,6 +378,32 @@ pub trait Store: Send + Sync {
         channel: &ChannelName,
         window: Duration,
     ) -> impl Future<Output = Result<Snapshot, StoreError>> + Send;
+
+    /// Where a channel stands; `None` if it was never read in full, or not so that changes can be told.
+    fn standing(&self, channel: &ChannelName) -> impl Future<Output = Result<Option<Standing>, StoreError>> + Send;
+
+    /// What is remembered of a target of some entries only: links, claims and all else of `entries` and of whoever holds one
+    /// of `names` (userName or displayName, without case); of `others` only their resources.
+    fn load_some(
+        &self,
+        target: &TargetName,
+        channel: &ChannelName,
+        window: Duration,
+        part: &Part,
+    ) -> impl Future<Output = Result<Snapshot, StoreError>> + Send;
+
+    /// Answers a question about a channel's seats.
+    fn seats(&self, channel: &ChannelName, question: SeatQuestion) -> impl Future<Output = Result<Vec<Seat>, StoreError>> + Send;
+
+    /// Every entry that has a seat.
+    fn seated(&self, channel: &ChannelName) -> impl Future<Output = Result<BTreeSet<EntryId>, StoreError>> + Send;
+
+    /// The containers of the last full reading.
+    fn containers(&self, channel: &ChannelName) -> impl Future<Output = Result<BTreeMap<EntryId, Dn>, StoreError>> + Send;
+
+    /// Writes down where the cycle's channel stands and what changed of its seats; `None` forgets all of it, so that the
+    /// next cycle reads everything.
+    fn settle(&self, cycle: CycleId, settlement: Option<Settlement>) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Opens a cycle.
     fn begin(&self, start: &CycleStart) -> impl Future<Output = Result<CycleId, StoreError>> + Send;

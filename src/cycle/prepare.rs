@@ -136,8 +136,8 @@ pub async fn read<S: Source, T: Target>(
         }
         progress.send_replace(Progress { phase: Phase::Reading, done, total: 0 });
     };
-    let (coverage, ()) = tokio::join!(channel.source.read(&wanted, sender), judging);
-    Ok((judge.finish(coverage?), watched))
+    let (reading, ()) = tokio::join!(channel.source.read(&wanted, sender), judging);
+    Ok((judge.finish(reading?.coverage), watched))
 }
 
 /// What a channel wants of its directory. `known` tells which entries the scope groups were before.

@@ -140,7 +140,7 @@ fn quarantine(plan: &Plan) -> Vec<(&'static str, String)> {
 /// Sentences on what a partial reading lacked.
 pub fn partial_causes(prepared: &Prepared) -> Vec<String> {
     match &prepared.desired.coverage {
-        crate::model::Coverage::Full => Vec::new(),
+        crate::model::Coverage::Full | crate::model::Coverage::Changes => Vec::new(),
         crate::model::Coverage::Partial(causes) => {
             let mut sentences = vec!["the reading is partial, so nothing is concluded from what is absent".to_owned()];
             sentences.extend(causes.iter().cloned());

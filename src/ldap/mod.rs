@@ -2,7 +2,8 @@
 //!
 //! Reading order: what is configured; the octets of the wire (walk, frames, shapes) and the guard that
 //! keeps bad ones from the LDAP library; a session with one server; searches on it; entries out of
-//! answers; a whole reading; the probe of the `check` command; the source itself.
+//! answers; a whole reading; a look at some
+//! entries, and what tells where to look; the probe of the `check` command; the source itself.
 
 mod filter;
 mod settings;
@@ -36,10 +37,13 @@ mod ranges;
 mod reading;
 mod walk;
 
+mod look;
+mod tracking;
+
 mod probe;
 mod source;
 
 pub use filter::check_filter;
 pub use probe::Probe;
-pub use settings::{Bind, Settings, check_url};
+pub use settings::{Bind, Settings, Tracking, check_url};
 pub use source::Directory;

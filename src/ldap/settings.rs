@@ -31,6 +31,25 @@ pub struct Settings {
     pub connect_timeout: Duration,
     /// Longest wait for each reply of the server.
     pub operation_timeout: Duration,
+    /// How changes are told.
+    pub tracking: Tracking,
+}
+
+/// How a source tells what changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tracking {
+    /// In the best way that the server offers and the account may use.
+    Auto,
+    /// Not at all: everything is read each time.
+    Full,
+    /// By update sequence numbers (MS-ADTS §3.1.1.1.9).
+    Usn,
+    /// By the DirSync control (MS-ADTS §3.1.1.3.4.1.3).
+    DirSync,
+    /// By content synchronization (RFC 4533).
+    Syncrepl,
+    /// By modifyTimestamp.
+    Timestamp,
 }
 
 /// Who we are to the directory.
@@ -98,6 +117,7 @@ impl Settings {
             page_size: 500,
             connect_timeout: Duration::from_secs(10),
             operation_timeout: Duration::from_secs(60),
+            tracking: Tracking::Auto,
         }
     }
 

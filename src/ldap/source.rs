@@ -4,11 +4,11 @@ use secrecy::SecretString;
 use tokio::sync::{Mutex, mpsc};
 
 use crate::cycle::{Source, SourceError};
-use crate::model::{Coverage, Entry, Vendor, Wanted};
+use crate::model::{Changes, Delta, Entry, Looked, Place, Reading, Vendor, Wanted, Watermark};
 use crate::secret::Secret;
 
 use super::probe::{self, Probe};
-use super::reading;
+use super::{look, reading, tracking};
 use super::session::{OpenError, Session};
 use super::settings::{Bind, Settings};
 
@@ -92,10 +92,37 @@ impl Source for Directory {
         Ok(vendor)
     }
 
-    async fn read(&self, wanted: &Wanted, entries: mpsc::Sender<Entry>) -> Result<Coverage, SourceError> {
+    async fn read(&self, wanted: &Wanted, entries: mpsc::Sender<Entry>) -> Result<Reading, SourceError> {
         let session = self.open().await?;
         let coverage = reading::read(&session, wanted, entries).await;
         session.close().await;
-        coverage
+        coverage.map(Reading::untracked)
+    }
+
+    async fn changes(&self, wanted: &Wanted, since: &Watermark) -> Result<Changes, SourceError> {
+        let session = self.open().await?;
+        let changes = tracking::changes(&session, &self.settings, wanted, since).await;
+        session.close().await;
+        changes
+    }
+
+    async fn look(
+        &self,
+        wanted: &Wanted,
+        places: Vec<Place>,
+        since: &Watermark,
+        entries: mpsc::Sender<Entry>,
+    ) -> Result<Looked, SourceError> {
+        let session = self.open().await?;
+        let looked = look::look(&session, wanted, places, since, entries).await;
+        session.close().await;
+        looked
+    }
+
+    async fn watch(&self, wanted: &Wanted, since: &Watermark, heard: mpsc::Sender<Option<Delta>>) -> SourceError {
+        match self.open().await {
+            Ok(session) => tracking::watch(&session, &self.settings, wanted, since, heard).await,
+            Err(error) => error,
+        }
     }
 }

@@ -46,6 +46,32 @@ pub enum Status {
     Unknown,
 }
 
+/// A moment of the wall clock: milliseconds since 1970 UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Moment(pub i64);
+
+/// Another name by which groups list an entry, in a comparable form: its uid (RFC 2307 `memberUid`), its primary group
+/// (Active Directory).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Alias(Arc<str>);
+
+impl Alias {
+    /// Takes the kind of name and the name, such as `uid` and `ada`.
+    pub fn new(kind: &str, name: &str) -> Self {
+        Self(format!("{kind}:{name}").into())
+    }
+
+    /// Takes a text that [`Alias::as_str`] gave before.
+    pub fn from_text(text: &str) -> Self {
+        Self(text.into())
+    }
+
+    /// The comparable form.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// The kinds of directory that have facts of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Vendor {
@@ -88,8 +114,14 @@ pub struct Entry {
     pub selected: bool,
     /// Users: what its own attributes say. Groups: always enabled.
     pub status: Status,
+    /// Users: when the status becomes another although nothing changes in the directory (an account that expires).
+    pub status_until: Option<Moment>,
+    /// Users: other names by which groups may list it.
+    pub aliases: Vec<Alias>,
     /// Groups: the DNs of its direct members. `None` where they could not be read whole.
     pub members: Option<Vec<Dn>>,
+    /// Groups: members that are listed by another name than their DN.
+    pub member_aliases: Vec<Alias>,
     /// The attributes that were asked for, without the member attributes.
     pub attributes: BTreeMap<AttributeName, Vec<AttributeValue>>,
 }

@@ -8,14 +8,18 @@ mod knowledge;
 mod link;
 mod reading;
 mod resource;
+mod roster;
 mod snapshot;
 
 pub use attribute::{AttributeName, AttributeValue};
 pub use capabilities::{Capabilities, MatchKeys, MembersRead, Updates};
 pub use dn::{Dn, DnError, DnKey};
-pub use entry::{Entry, EntryId, Status, Vendor};
+pub use entry::{Alias, Entry, EntryId, Moment, Status, Vendor};
 pub use knowledge::{Fact, Knowledge, Witness};
 pub use link::{Link, Origin, Uncertain};
-pub use reading::{Coverage, ScopeGroup, Selection, Wanted};
+pub use reading::{
+    Changes, Coverage, Delta, Kind, Looked, Place, Reading, ScopeGroup, Selection, Touched, Wanted, Watermark,
+};
 pub use resource::{AttributePath, PathError, Resource, ResourceId, ResourceType, Selector, Value};
+pub use roster::{MemberName, Seat, Seats, Settlement, Standing};
 pub use snapshot::{ChannelName, Leaver, LinkedCounts, Refused, Snapshot, TargetName, WindowTally};

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{DnKey, EntryId, Knowledge, Link, Resource};
+use super::{DnKey, EntryId, Knowledge, Link, Resource, ResourceId, ResourceType};
 
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident) => {
@@ -112,6 +112,10 @@ pub struct Snapshot {
     pub tally: WindowTally,
     /// True if this channel never finished a cycle at this target.
     pub first: bool,
+    /// Links of which nothing more is loaded than their resource: entries that others refer to.
+    pub others: BTreeMap<EntryId, (ResourceType, ResourceId)>,
+    /// What the channel claims, where not every link is loaded that would tell.
+    pub linked: Option<LinkedCounts>,
 }
 
 impl Snapshot {

@@ -265,7 +265,7 @@ fn without_twins(coverage: Coverage, twins: &BTreeSet<DnKey>) -> Coverage {
         twins.iter().take(5).map(|key| format!("several entries have a DN that means {}: rename one of them", key.as_str()));
     match coverage {
         _ if twins.is_empty() => coverage,
-        Coverage::Full => Coverage::Partial(told.collect()),
+        Coverage::Full | Coverage::Changes => Coverage::Partial(told.collect()),
         Coverage::Partial(causes) => Coverage::Partial(causes.into_iter().chain(told).collect()),
     }
 }

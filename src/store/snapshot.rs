@@ -37,6 +37,8 @@ pub(super) fn load(
         knowledge: knowledge::read(connection, target.as_str())?,
         tally: guard::tally(connection, target.as_str(), channel.as_str(), since)?,
         first: is_first(connection, target, channel)?,
+        others: BTreeMap::new(),
+        linked: None,
     };
     unanswered(connection, target, channel, &mut snapshot)?;
     Ok(snapshot)

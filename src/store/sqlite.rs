@@ -1,14 +1,18 @@
 //! The store for one writing process: `cycle::Store` over SQLite.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::cycle::{CycleId, CycleStart, CycleSummary, Intent, IntentId, Record, Store, StoreError};
-use crate::model::{ChannelName, DnKey, EntryId, Knowledge, Snapshot, TargetName};
+use crate::cycle::{
+    CycleId, CycleStart, CycleSummary, Intent, IntentId, Part, Record, SeatQuestion, Store, StoreError,
+};
+use crate::model::{
+    ChannelName, Dn, DnKey, EntryId, Knowledge, Seat, Settlement, Snapshot, Standing, TargetName,
+};
 
 use super::clock::Clock;
 use super::viewer::Viewer;
@@ -73,6 +77,42 @@ impl Store for Sqlite {
             let path = open::database(&self.state_dir);
             Err(StoreError::Failed(format!("{}: reading it ended early: {error}", path.display())))
         })
+    }
+
+    async fn standing(&self, channel: &ChannelName) -> Result<Option<Standing>, StoreError> {
+        let _ = channel;
+        Ok(None)
+    }
+
+    async fn load_some(
+        &self,
+        target: &TargetName,
+        channel: &ChannelName,
+        window: Duration,
+        part: &Part,
+    ) -> Result<Snapshot, StoreError> {
+        let _ = part;
+        self.load(target, channel, window).await
+    }
+
+    async fn seats(&self, channel: &ChannelName, question: SeatQuestion) -> Result<Vec<Seat>, StoreError> {
+        let _ = (channel, question);
+        Ok(Vec::new())
+    }
+
+    async fn seated(&self, channel: &ChannelName) -> Result<BTreeSet<EntryId>, StoreError> {
+        let _ = channel;
+        Ok(BTreeSet::new())
+    }
+
+    async fn containers(&self, channel: &ChannelName) -> Result<BTreeMap<EntryId, Dn>, StoreError> {
+        let _ = channel;
+        Ok(BTreeMap::new())
+    }
+
+    async fn settle(&self, cycle: CycleId, settlement: Option<Settlement>) -> Result<(), StoreError> {
+        let _ = (cycle, settlement);
+        Ok(())
     }
 
     async fn begin(&self, start: &CycleStart) -> Result<CycleId, StoreError> {

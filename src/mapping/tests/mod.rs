@@ -31,7 +31,10 @@ fn entry_of_octets(attributes: &[(&str, &[u8])]) -> Entry {
         resource_type: ResourceType::User,
         selected: true,
         status: Status::Enabled,
+        status_until: None,
+        aliases: Vec::new(),
         members: None,
+        member_aliases: Vec::new(),
         attributes: read,
     }
 }

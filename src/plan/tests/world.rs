@@ -30,7 +30,10 @@ pub fn user(name: &str) -> Entry {
         resource_type: ResourceType::User,
         selected: true,
         status: Status::Enabled,
+        status_until: None,
+        aliases: Vec::new(),
         members: None,
+        member_aliases: Vec::new(),
         attributes: BTreeMap::from([(AttributeName::new("uid"), vec![AttributeValue::from(name)])]),
     }
 }
@@ -47,7 +50,10 @@ pub fn group(name: &str, members: &[&str]) -> Entry {
         resource_type: ResourceType::Group,
         selected: true,
         status: Status::Enabled,
+        status_until: None,
+        aliases: Vec::new(),
         members: Some(members.iter().map(member).collect()),
+        member_aliases: Vec::new(),
         attributes: BTreeMap::from([(AttributeName::new("cn"), vec![AttributeValue::from(name)])]),
     }
 }

@@ -1,10 +1,13 @@
 //! An in-memory directory for whole cycles and fault injection. It is changed by tests between cycles.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use ldap2scim::cycle::{Source, SourceError};
-use ldap2scim::model::{AttributeName, AttributeValue, Coverage, Dn, Entry, EntryId, ResourceType, Status, Vendor, Wanted};
+use ldap2scim::model::{
+    AttributeName, AttributeValue, Changes, Coverage, Delta, Dn, Entry, EntryId, Looked, Place, Reading, ResourceType, Status,
+    Vendor, Wanted, Watermark,
+};
 use tokio::sync::mpsc;
 
 /// People and groups by short names.
@@ -50,7 +53,10 @@ impl Directory {
             resource_type: ResourceType::User,
             selected: true,
             status: Status::Enabled,
+            status_until: None,
+            aliases: Vec::new(),
             members: None,
+            member_aliases: Vec::new(),
             attributes: attributes
                 .into_iter()
                 .map(|(name, value)| (AttributeName::new(name), vec![AttributeValue::from(value.as_str())]))
@@ -67,7 +73,10 @@ impl Directory {
             resource_type: ResourceType::Group,
             selected: true,
             status: Status::Enabled,
+            status_until: None,
+            aliases: Vec::new(),
             members: Some(members),
+            member_aliases: Vec::new(),
             attributes: BTreeMap::from([(AttributeName::new("cn"), vec![AttributeValue::from(name)])]),
         });
     }
@@ -120,7 +129,7 @@ impl Source for Directory {
         Ok(Vendor::OpenLdap)
     }
 
-    async fn read(&self, _wanted: &Wanted, entries: mpsc::Sender<Entry>) -> Result<Coverage, SourceError> {
+    async fn read(&self, _wanted: &Wanted, entries: mpsc::Sender<Entry>) -> Result<Reading, SourceError> {
         let (mut all, partial, fails) = {
             let inside = self.0.lock().unwrap();
             (inside.entries.values().cloned().collect::<Vec<_>>(), inside.partial.clone(), inside.fails)
@@ -131,9 +140,27 @@ impl Source for Directory {
         all.sort_by_key(|entry| entry.resource_type != ResourceType::Group);
         for entry in all {
             if entries.send(entry).await.is_err() {
-                return Ok(Coverage::Partial(vec!["nobody listens".into()]));
+                return Ok(Reading::untracked(Coverage::Partial(vec!["nobody listens".into()])));
             }
         }
-        Ok(if partial.is_empty() { Coverage::Full } else { Coverage::Partial(partial) })
+        Ok(Reading::untracked(if partial.is_empty() { Coverage::Full } else { Coverage::Partial(partial) }))
+    }
+
+    async fn changes(&self, _wanted: &Wanted, _since: &Watermark) -> Result<Changes, SourceError> {
+        Ok(Changes::Lost("this directory tracks nothing".into()))
+    }
+
+    async fn look(
+        &self,
+        _wanted: &Wanted,
+        _places: Vec<Place>,
+        _since: &Watermark,
+        _entries: mpsc::Sender<Entry>,
+    ) -> Result<Looked, SourceError> {
+        Ok(Looked { coverage: Coverage::Partial(vec!["this directory tracks nothing".into()]), absent: BTreeSet::new() })
+    }
+
+    async fn watch(&self, _wanted: &Wanted, _since: &Watermark, _heard: mpsc::Sender<Option<Delta>>) -> SourceError {
+        SourceError::Unreachable(vec!["this directory tracks nothing".into()])
     }
 }
