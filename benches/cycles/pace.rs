@@ -28,13 +28,13 @@ pub fn slow(program: &Program<'_>, users: usize, directory: &Path, faults: &mut 
     let channel = program.channel("slow", &sink, &Channel { workers: WORKERS, groups: false, ..Channel::default() });
     let name = "a slow target";
     channel.sync(name, faults);
-    let ours = per_second(&sink.times());
+    let ours = sink.times().writes_per_second();
     if sink.users() != users {
         faults.push(format!("{name}: it holds {} users and should hold {users}", sink.users()));
     }
     sink.forget_traffic();
     load::measure_child(&sink.base_url(), users as u64, WORKERS, Duration::ZERO, &directory.join("slow-load"));
-    let plain = per_second(&sink.times());
+    let plain = sink.times().writes_per_second();
     #[allow(clippy::cast_precision_loss)]
     let possible = WORKERS as f64 / LATENCY.as_secs_f64();
     println!(
@@ -101,11 +101,4 @@ pub fn tokens(program: &Program<'_>, users: usize, faults: &mut Vec<String>) {
     if taken < TAKEN && plain >= TAKEN {
         faults.push(format!("{name}: {:.1} % of the tokens were used, wanted are {:.0} %", 100.0 * taken, 100.0 * TAKEN));
     }
-}
-
-/// Requests a second from the first request to the last answer.
-fn per_second(times: &Times) -> f64 {
-    #[allow(clippy::cast_precision_loss)]
-    let count = times.arrivals.len() as f64;
-    count / times.span().as_secs_f64().max(f64::EPSILON)
 }

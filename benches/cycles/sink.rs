@@ -63,6 +63,8 @@ pub struct Manners {
 pub struct Times {
     /// When each that was not refused came.
     pub arrivals: Vec<Instant>,
+    /// When each that writes came: what is asked before the source is read is not among them.
+    pub writes: Vec<Instant>,
     /// When the last answer went.
     pub last_answer: Option<Instant>,
     /// Requests that found no token.
@@ -70,9 +72,12 @@ pub struct Times {
 }
 
 impl Times {
-    /// From the first request to the last answer.
-    pub fn span(&self) -> Duration {
-        self.arrivals.first().zip(self.last_answer).map_or(Duration::ZERO, |(first, last)| last - *first)
+    /// Writes a second, from the first to the last answer.
+    pub fn writes_per_second(&self) -> f64 {
+        let span = self.writes.first().zip(self.last_answer).map_or(Duration::ZERO, |(first, last)| last - *first);
+        #[allow(clippy::cast_precision_loss)]
+        let count = self.writes.len() as f64;
+        count / span.as_secs_f64().max(f64::EPSILON)
     }
 
     /// How many came within so long after the first.
@@ -186,6 +191,9 @@ async fn count(State((held, manners)): State<(Shared, Manners)>, request: Reques
             return error(StatusCode::TOO_MANY_REQUESTS, None);
         }
         held.times.arrivals.push(now);
+        if request.method() != axum::http::Method::GET {
+            held.times.writes.push(now);
+        }
     }
     let answer = if authorised { next.run(request).await } else { error(StatusCode::UNAUTHORIZED, None) };
     let left = manners.latency.saturating_sub(now.elapsed());

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, TransactionBehavior};
@@ -18,6 +19,13 @@ use super::lock::Lock;
 
 /// Jobs in one transaction at most, so that the first does not wait for ever for its answer.
 const BATCH: usize = 256;
+
+/// After the first of them so long is waited for more, where few came the last time: a slow target's answers come in
+/// bursts, and what the writing costs must not delay the requests that follow them.
+const GATHERED: Duration = Duration::from_millis(8);
+
+/// So many need not be waited for.
+const MANY: usize = 16;
 
 /// The writing end of the store. Dropping it waits for what was asked so far.
 pub(super) struct Writer {
@@ -123,8 +131,12 @@ impl Drop for Writer {
 
 fn serve(path: &Path, mut connection: Connection, lock: Lock, clock: &Clock, queue: &Receiver<Message>) {
     let mut closing = None;
+    let mut few = true;
     while closing.is_none() {
         let Ok(first) = queue.recv() else { break };
+        if few {
+            std::thread::sleep(GATHERED);
+        }
         let mut jobs = Vec::new();
         for message in std::iter::once(first).chain(queue.try_iter().take(BATCH)) {
             match message {
@@ -135,6 +147,7 @@ fn serve(path: &Path, mut connection: Connection, lock: Lock, clock: &Clock, que
                 }
             }
         }
+        few = jobs.len() < MANY;
         if !jobs.is_empty() {
             let committed = commit(&mut connection, &mut jobs, clock.now(), path);
             jobs.into_iter().for_each(|job| job.answer(committed.clone()));
