@@ -4,12 +4,13 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Mode, Schedule, Settings};
-use crate::cycle::{Channel, CycleError, ProgressSender, Report, Store, TargetError, Trigger};
+use crate::cycle::{Channel, CycleError, Extent, ProgressSender, Report, Store, TargetError, Trigger};
 use crate::ldap::Directory;
 use crate::model::{ChannelName, TargetName};
 use crate::scim::{self, Provider, Reminders, Stage};
@@ -48,6 +49,8 @@ pub struct Live {
     pub mode: Mode,
     /// When it runs by itself; `None`: never.
     pub schedule: Option<Schedule>,
+    /// It runs when something changes too, after so long a quiet.
+    pub hears: Option<Duration>,
     reminders: Arc<Reminders>,
     turn: Arc<tokio::sync::Mutex<()>>,
 }
@@ -108,10 +111,13 @@ pub fn assemble(settings: Settings, kept: &mut Kept) -> Result<Assembled, Assemb
                 source: Arc::clone(source),
                 target: Arc::clone(&target.provider),
                 workers: channel.workers,
+                full_every: channel.full_every,
             },
             source: channel.source,
             mode: channel.mode,
             schedule: channel.schedule,
+            // A preview compares everything: it is made at its scheduled times.
+            hears: channel.live.filter(|_| channel.mode == Mode::Live),
             reminders: Arc::clone(&target.reminders),
             turn: Arc::clone(turn),
         }));
@@ -131,6 +137,7 @@ impl Live {
         &self,
         store: &St,
         trigger: Trigger,
+        extent: Extent,
         stop: &CancellationToken,
         progress: &ProgressSender,
     ) -> Result<Report, CycleError> {
@@ -143,7 +150,7 @@ impl Live {
             () = stop.cancelled() => return Err(CycleError::Stopped),
         };
         self.remind(Timestamp::now());
-        crate::cycle::run(&self.channel, store, trigger, stop, progress).await
+        crate::cycle::run(&self.channel, store, trigger, extent, stop, progress).await
     }
 
     /// Logs what ends soon or has ended, each stage once a day and target.

@@ -72,8 +72,12 @@ Marks: + create, = adopt (link what is there), ~ update, - delete, . only the li
         #[arg(long)]
         full: bool,
     },
-    /// Run one cycle: read the directory, send what differs
-    Sync,
+    /// Run one cycle: read what changed in the directory, send what differs
+    Sync {
+        /// Read everything, though the directory tells what changed
+        #[arg(long)]
+        full: bool,
+    },
     /// Run one cycle that also lists the target, and repair what drifted there
     Resync,
     /// Stay and run each channel at its scheduled times (SIGHUP: load the configuration again)

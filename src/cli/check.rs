@@ -124,7 +124,7 @@ async fn sight(
         let groups = channel.rules.groups.is_some();
         probe.warnings.extend(target.schemas.surprises(&paths, groups, &target.dialect));
     }
-    let (mut desired, _) = cycle::read(channel, vendor, &snapshot.scope_groups, None, progress).await?;
+    let (mut desired, _, _) = cycle::read(channel, vendor, &snapshot.scope_groups, None, progress).await?;
     desired.merge_namesakes(&channel.rules, snapshot);
     let (situations, capabilities) = (BTreeMap::new(), channel.target.capabilities());
     let plan = plan::plan(&Known::new(&channel.rules, &capabilities, snapshot, &desired, &situations, None));

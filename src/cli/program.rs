@@ -91,7 +91,8 @@ async fn command(arguments: &Arguments, output: &mut Output) -> Result<Exit, Fai
     match &arguments.command {
         Command::Check => check::run(arguments, output).await,
         Command::DryRun { full } => dry_run::run(arguments, output, *full).await,
-        Command::Sync => sync::run(arguments, output, sync::Manner::Sync).await,
+        Command::Sync { full: false } => sync::run(arguments, output, sync::Manner::Sync).await,
+        Command::Sync { full: true } => sync::run(arguments, output, sync::Manner::SyncFull).await,
         Command::Resync => sync::run(arguments, output, sync::Manner::Resync).await,
         Command::Run => run::run(arguments).await,
         Command::Status => status::run(arguments, output),

@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 
 use crate::assemble::Live;
 use crate::config::Mode;
-use crate::cycle::{CycleError, Report, Trigger, counted};
+use crate::cycle::{CycleError, Extent, Report, Trigger, counted};
 use crate::daemon;
 use crate::store::Sqlite;
 
@@ -19,8 +19,10 @@ use super::{dry_run, hint, interrupt, json, owner, selection, status, text};
 /// Which of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Manner {
-    /// The directory is read.
+    /// What changed in the directory is read.
     Sync,
+    /// All of the directory is read.
+    SyncFull,
     /// The target is listed too.
     Resync,
 }
@@ -33,13 +35,17 @@ pub async fn run(arguments: &Arguments, output: &mut Output, manner: Manner) -> 
     let stop = interrupt::token();
     let lists = Lists::of(arguments.verbose);
     let trigger = match manner {
-        Manner::Sync => Trigger::Sync,
+        Manner::Sync | Manner::SyncFull => Trigger::Sync,
         Manner::Resync => Trigger::Resync,
+    };
+    let extent = match manner {
+        Manner::Sync => Extent::Changes { heard: None, pending: true },
+        Manner::SyncFull | Manner::Resync => Extent::All,
     };
     let mut worst = Exit::Done;
     for live in &assembled.channels {
         let (display, progress) = Display::start(live.name());
-        let result = live.cycle(&store, trigger, &stop, &progress).await;
+        let result = live.cycle(&store, trigger, extent.clone(), &stop, &progress).await;
         drop(display);
         let exit = match result {
             Ok(report) => {
@@ -97,6 +103,7 @@ fn lines(live: &Live, report: &Report, lists: Lists) -> Vec<String> {
             ));
         }
     }
+    lines.extend(report.notes.iter().map(|note| format!("  note: {note}")));
     if !preview {
         lines.push(format!("  sent: {}", daemon::deeds(report)));
     }
@@ -122,6 +129,7 @@ fn document(live: &Live, report: &Report) -> Json {
         "end": status::end_word(report.end),
         "error": report.error.as_ref().map(ToString::to_string),
         "first": report.first,
+        "notes": report.notes,
         "reading": prepared.map(|prepared| json::coverage(&prepared.desired.coverage)),
         "counts": prepared.map(|prepared| json::counts(counted(&prepared.plan, &report.applied))),
         "done": json::counts(report.applied.done.iter().map(|(word, count)| (*word, *count))),

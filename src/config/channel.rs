@@ -1,5 +1,7 @@
 //! A section under `channels`.
 
+use std::time::Duration;
+
 use jiff::tz::TimeZone;
 
 use crate::model::{AttributeName, ChannelName, Dn, Selection, TargetName};
@@ -12,7 +14,7 @@ use super::keys::did_you_mean;
 use super::mapping::mapping;
 use super::reader::{Field, Section};
 use super::removal::removal;
-use super::values::{dns, filter, flag, text, whole, word};
+use super::values::{dns, duration, filter, flag, text, whole, word};
 use super::{Channel, Mode, Schedule};
 
 const MODES: &[(&str, Mode)] = &[("live", Mode::Live), ("preview", Mode::Preview)];
@@ -23,6 +25,16 @@ const MEMBERS: &[(&str, Members)] = &[("managed", Members::Managed), ("add_only"
 const SAME_NAMES: &[(&str, SameName)] = &[("hold", SameName::Hold), ("merge", SameName::Merge)];
 const RECREATED: &[(&str, Recreated)] = &[("relink", Recreated::Relink), ("hold", Recreated::Hold)];
 const MOST_WORKERS: u64 = 100;
+
+/// How long no change must come before a live channel runs.
+const QUIET: Duration = Duration::from_millis(200);
+const QUIET_LEAST: Duration = Duration::from_millis(10);
+const QUIET_MOST: Duration = Duration::from_secs(60);
+
+/// How often everything is read, though changes are told.
+const FULL_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
+const FULL_LEAST: Duration = Duration::from_secs(60);
+const FULL_MOST: Duration = Duration::from_secs(31 * 24 * 60 * 60);
 
 /// What a channel may refer to.
 pub(super) struct Surroundings<'a> {
@@ -43,8 +55,10 @@ pub(super) fn channel(name: &str, field: Field<'_>, around: &Surroundings<'_>) -
     let dialect = target.and_then(|target| around.abilities.get(target).copied());
     let mode = section.optional("mode").and_then(|field| word(&field, MODES)).unwrap_or(Mode::Live);
     let zone = section.optional("time_zone").map_or_else(|| Some(TimeZone::system()), |field| zone(&field));
+    let live = section.optional("live").and_then(|field| flag(&field)).unwrap_or(false);
     let schedule = match section.optional("schedule") {
         Some(field) => schedule(&field, zone.unwrap_or(TimeZone::UTC)),
+        None if live => None,
         None => {
             let finding = key.finding_at_key("no schedule: this channel runs only by hand");
             key.reader.warning(finding.hint(Some("schedule: \"*/5 * * * *\" runs it every five minutes".to_owned())));
@@ -52,6 +66,13 @@ pub(super) fn channel(name: &str, field: Field<'_>, around: &Surroundings<'_>) -
         }
     };
     let workers = section.optional("workers").and_then(|field| whole(&field, 1, MOST_WORKERS));
+    let quiet_field = section.optional("quiet");
+    let quiet = quiet_field.as_ref().and_then(|field| duration(field, QUIET_LEAST, QUIET_MOST)).unwrap_or(QUIET);
+    if let (false, Some(field)) = (live, &quiet_field) {
+        field.wrong("only a channel that is live waits for quiet: say live: true");
+    }
+    let full_reading = section.optional("full_reading");
+    let full_every = full_reading.and_then(|field| duration(&field, FULL_LEAST, FULL_MOST)).unwrap_or(FULL_EVERY);
     let users = section.required("users").and_then(Field::section).and_then(users);
     let bases = users.as_ref().map(|users| users.selection.base_dns.as_slice());
     let groups_field = section.optional("groups");
@@ -82,7 +103,8 @@ pub(super) fn channel(name: &str, field: Field<'_>, around: &Surroundings<'_>) -
         guard,
     };
     let workers = workers.and_then(|workers| usize::try_from(workers).ok()).or(dialect.map(|dialect| dialect.workers));
-    Some(Channel { name, source: source?.to_owned(), target, mode, schedule, workers: workers?, rules })
+    let live = live.then_some(quiet);
+    Some(Channel { name, source: source?.to_owned(), target, mode, schedule, workers: workers?, live, full_every, rules })
 }
 
 /// A name that stands as a key in another section.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::model::{ChannelName, TargetName};
 use crate::{ldap, plan, scim};
@@ -38,6 +39,10 @@ pub struct Channel {
     pub schedule: Option<Schedule>,
     /// Concurrent senders.
     pub workers: usize,
+    /// It hears of changes and runs when they come: so long after the last of them.
+    pub live: Option<Duration>,
+    /// After so long everything is read, though changes are told.
+    pub full_every: Duration,
     /// What planning needs.
     pub rules: plan::Rules,
 }

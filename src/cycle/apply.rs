@@ -78,7 +78,13 @@ pub async fn apply<S: Source, T: Target, St: Store>(
 ) -> (Applied, Result<(), CycleError>) {
     let whole = channel.target.capabilities().whole_updates;
     let state = State {
-        links: prepared.snapshot.links.iter().map(|(entry_id, link)| (entry_id.clone(), Linked::of(link, whole))).collect(),
+        links: prepared
+            .snapshot
+            .others
+            .iter()
+            .map(|(entry_id, (resource_type, resource_id))| (entry_id.clone(), Linked::bare(*resource_type, resource_id)))
+            .chain(prepared.snapshot.links.iter().map(|(entry_id, link)| (entry_id.clone(), Linked::of(link, whole))))
+            .collect(),
         holders: crate::plan::holders(&prepared.snapshot),
         entries: prepared.desired.entries.keys().cloned().collect(),
         ..State::default()
@@ -153,6 +159,11 @@ async fn note_what_became_known<S, T, St: Store>(
 }
 
 impl Linked {
+    /// One that others refer to.
+    fn bare(resource_type: ResourceType, resource_id: &ResourceId) -> Self {
+        Self { resource_type, resource_id: resource_id.clone(), acknowledged: None, may_be_off: false }
+    }
+
     fn of(link: &Link, whole: bool) -> Self {
         Self {
             resource_type: link.acknowledged.resource_type,

@@ -1,6 +1,7 @@
 //! One source, one target and the rules between them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -22,6 +23,8 @@ pub struct Channel<S, T> {
     pub target: Arc<T>,
     /// Requests in flight at most.
     pub workers: usize,
+    /// After so long everything is read, though changes are told.
+    pub full_every: Duration,
 }
 
 impl<S, T> Channel<S, T> {

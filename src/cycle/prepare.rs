@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use tokio::sync::mpsc;
 
-use crate::model::{AttributeName, DnKey, Entry, EntryId, ScopeGroup, Snapshot, Vendor, Wanted, Witness};
+use crate::model::{AttributeName, DnKey, Entry, EntryId, Reading, ScopeGroup, Snapshot, Vendor, Wanted, Witness};
 use crate::plan::{Desired, Judge, Known, Plan, Rules, Situation, drift, plan};
 
 use super::compare;
@@ -33,6 +33,8 @@ pub struct Prepared {
     pub vendor: Vendor,
     /// Entries that were watched for.
     pub watched: Vec<Entry>,
+    /// What leads from this reading to the next; `None` where only some entries were looked at.
+    pub reading: Option<Reading>,
 }
 
 /// Picks entries to keep whole, for `explain`.
@@ -52,7 +54,7 @@ pub async fn prepare<S: Source, T: Target>(
     if snapshot.first || depth == Depth::Full {
         channel.target.discover().await;
     }
-    let (mut desired, watched) = read(channel, vendor, &snapshot.scope_groups, watch, progress).await?;
+    let (mut desired, watched, reading) = read(channel, vendor, &snapshot.scope_groups, watch, progress).await?;
     progress.send_replace(Progress { phase: Phase::Matching, ..Progress::default() });
     let (recovered, unclear) = recover::look_up(channel, &mut snapshot).await?;
     let mut notes = Vec::new();
@@ -91,7 +93,8 @@ pub async fn prepare<S: Source, T: Target>(
         Depth::Full => {}
     }
     plan.counts.members_foreign += comparison.as_ref().map_or(0, |comparison| comparison.members_foreign);
-    Ok(Prepared { snapshot, desired, situations, plan, recovered, comparison, vendor, watched })
+    let reading = Some(reading);
+    Ok(Prepared { snapshot, desired, situations, plan, recovered, comparison, vendor, watched, reading })
 }
 
 /// Tells the target what is known about it. A full look believes only what it announces, so that one that was mended is
@@ -115,9 +118,9 @@ pub async fn read<S: Source, T: Target>(
     scope_groups: &BTreeMap<DnKey, EntryId>,
     watch: Option<Watch<'_>>,
     progress: &ProgressSender,
-) -> Result<(Desired, Vec<Entry>), CycleError> {
+) -> Result<(Desired, Vec<Entry>, Reading), CycleError> {
     let mapping = channel.rules.mapping.of(vendor);
-    let wanted = wanted(&channel.rules, mapping.attributes(), scope_groups);
+    let wanted = wanted_of(channel, vendor, scope_groups);
     let capabilities = channel.target.capabilities();
     let mut judge = Judge::new(&channel.rules, mapping, &capabilities, scope_groups);
     let (sender, mut entries) = mpsc::channel::<Entry>(1024);
@@ -137,7 +140,13 @@ pub async fn read<S: Source, T: Target>(
         progress.send_replace(Progress { phase: Phase::Reading, done, total: 0 });
     };
     let (reading, ()) = tokio::join!(channel.source.read(&wanted, sender), judging);
-    Ok((judge.finish(reading?.coverage), watched))
+    let reading = reading?;
+    Ok((judge.finish(reading.coverage.clone()), watched, reading))
+}
+
+/// What a channel wants of a directory of this kind.
+pub(super) fn wanted_of<S, T>(channel: &Channel<S, T>, vendor: Vendor, known: &BTreeMap<DnKey, EntryId>) -> Wanted {
+    wanted(&channel.rules, channel.rules.mapping.of(vendor).attributes(), known)
 }
 
 /// What a channel wants of its directory. `known` tells which entries the scope groups were before.

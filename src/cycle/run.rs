@@ -1,32 +1,33 @@
-//! A whole cycle: load → read → prepare → apply → finish, and what to say of it.
+//! A whole cycle: load → read → prepare → apply → settle → finish.
+
+use std::collections::BTreeSet;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::model::Snapshot;
-use crate::plan::{Held, Plan, linked};
+use crate::model::{Changes, Delta, EntryId, Seat, Settlement, Standing};
+use crate::plan::{Held, linked};
 
-use super::apply::Applied;
-use super::prepare::{Prepared, prepare};
+use super::changes::{self, Ask, Outlook, Ready};
+use super::prepare::{Prepared, prepare, wanted_of};
+use super::report::summary;
+use super::settle;
 use super::{
-    Channel, CycleEnd, CycleError, CycleStart, CycleSummary, Depth, Phase, Progress, ProgressSender, Source, Store, Target,
-    Trigger, apply,
+    Channel, CycleEnd, CycleError, CycleId, CycleStart, Depth, Phase, Progress, ProgressSender, Report, SeatQuestion, Source,
+    Store, Target, Trigger, apply,
 };
 
-/// What became of a cycle.
-#[derive(Debug)]
-pub struct Report {
-    /// How it ended.
-    pub end: CycleEnd,
-    /// Why it failed, if it did.
-    pub error: Option<CycleError>,
-    /// What was prepared, if it came to that.
-    pub prepared: Option<Prepared>,
-    /// What was done.
-    pub applied: Applied,
-    /// Entries held by the plan or by the target.
-    pub held: Vec<Held>,
-    /// True if this was the first cycle of the channel that was carried out.
-    pub first: bool,
+/// How much of the directory is looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Extent {
+    /// What changed since the last cycle, where the directory tells it and not too long ago everything was read.
+    Changes {
+        /// What was heard of it already; `None` asks.
+        heard: Option<Delta>,
+        /// Entries whose change is still to be made are looked at again.
+        pending: bool,
+    },
+    /// Everything.
+    All,
 }
 
 /// Runs a cycle and keeps its history. `Trigger::Preview` applies nothing.
@@ -34,139 +35,196 @@ pub async fn run<S: Source, T: Target, St: Store>(
     channel: &Channel<S, T>,
     store: &St,
     trigger: Trigger,
+    extent: Extent,
     stop: &CancellationToken,
     progress: &ProgressSender,
 ) -> Result<Report, CycleError> {
-    let depth = match trigger {
-        Trigger::Sync | Trigger::Preview => Depth::Usual,
-        Trigger::Resync => Depth::Full,
+    let standing = match trigger {
+        Trigger::Sync => store.standing(channel.name()).await?,
+        Trigger::Resync | Trigger::Preview => None,
     };
-    let snapshot = store.load(&channel.target_name, channel.name(), channel.rules.guard.window).await?;
-    let start = CycleStart {
-        channel: channel.name().clone(),
-        target: channel.target_name.clone(),
-        trigger,
-        linked: linked(&snapshot, channel.name()).0,
+    let running = Running { channel, store, trigger, stop, progress };
+    let report = match (standing, extent) {
+        (Some(standing), Extent::Changes { heard, pending }) if standing.since_full < channel.full_every => {
+            running.changes(standing, heard, pending).await
+        }
+        (standing, Extent::Changes { .. }) => running.everything(None, standing, None).await,
+        (_, Extent::All) => running.everything(None, None, None).await,
     };
-    let (first, known) = (snapshot.first, snapshot.knowledge.clone());
-    let cycle = store.begin(&start).await?;
-    let report = carry(channel, store, cycle, snapshot, trigger, depth, stop, progress).await;
-    let report = Report { first, ..report };
     progress.send_replace(Progress { phase: Phase::Idle, ..Progress::default() });
-    let learnt = channel.target.learnt();
-    if learnt != known {
-        store.learn(cycle, &learnt).await?;
-    }
-    store.finish(cycle, &summary(&report, trigger)).await?;
-    Ok(report)
+    report
 }
 
-#[expect(clippy::too_many_arguments, reason = "the parts of one cycle, named once")]
-async fn carry<S: Source, T: Target, St: Store>(
-    channel: &Channel<S, T>,
-    store: &St,
-    cycle: super::CycleId,
-    snapshot: Snapshot,
+/// The parts of one cycle, named once.
+struct Running<'a, S, T, St> {
+    channel: &'a Channel<S, T>,
+    store: &'a St,
     trigger: Trigger,
-    depth: Depth,
-    stop: &CancellationToken,
-    progress: &ProgressSender,
-) -> Report {
-    let failed = |error| Report {
-        end: CycleEnd::Failed,
-        error: Some(error),
-        prepared: None,
-        applied: Applied::default(),
-        held: Vec::new(),
-        first: false,
-    };
-    let preparing = prepare(channel, snapshot, depth, None, progress);
-    let prepared = tokio::select! {
-        prepared = preparing => match prepared {
-            Ok(prepared) => prepared,
-            Err(error) => return failed(error),
-        },
-        () = stop.cancelled() => return failed(CycleError::Stopped),
-    };
-    let (applied, result) = match trigger {
-        Trigger::Preview => (Applied::default(), Ok(())),
-        Trigger::Sync | Trigger::Resync => apply::apply(channel, store, cycle, &prepared, stop, progress).await,
-    };
-    let held: Vec<Held> = prepared.plan.held.iter().chain(&applied.held).cloned().collect();
-    let error = result.err();
-    let end = match &error {
-        Some(_) => CycleEnd::Failed,
-        None if !prepared.plan.verdict.tripped.is_empty() => CycleEnd::Quarantined,
-        None if !held.is_empty() || !prepared.desired.coverage.is_full() => CycleEnd::DoneWithHeld,
-        None => CycleEnd::Done,
-    };
-    Report { end, error, prepared: Some(prepared), applied, held, first: false }
+    stop: &'a CancellationToken,
+    progress: &'a ProgressSender,
 }
 
-fn summary(report: &Report, trigger: Trigger) -> CycleSummary {
-    let mut messages: Vec<String> = report.error.iter().map(ToString::to_string).collect();
-    if trigger == Trigger::Preview && report.error.is_none() {
-        messages.push("preview: nothing was sent to the target".into());
-    }
-    let plan = report.prepared.as_ref().map(|prepared| &prepared.plan);
-    if let Some(prepared) = &report.prepared {
-        messages.extend(partial_causes(prepared));
-        messages.extend(prepared.plan.verdict.tripped.iter().map(|tripped| tripped.message.clone()));
-    }
-    CycleSummary {
-        end: report.end,
-        messages,
-        counts: plan.map(|plan| counted(plan, &report.applied)).unwrap_or_default(),
-        held: plan.map(|_| report.held.clone()),
-        quarantine: plan.map(quarantine),
-    }
+/// What was told of changes before everything was read, and what was remembered then.
+struct Told {
+    ids: BTreeSet<EntryId>,
+    before: Vec<Seat>,
 }
 
-/// One row for each kind; what is said of several groups is put together.
-fn quarantine(plan: &Plan) -> Vec<(&'static str, String)> {
-    let mut rows: Vec<(&'static str, String)> = Vec::new();
-    for tripped in &plan.verdict.tripped {
-        match rows.iter_mut().find(|(kind, _)| *kind == tripped.kind.as_str()) {
-            Some((_, message)) => {
-                message.push_str("; ");
-                message.push_str(&tripped.message);
+impl<S: Source, T: Target, St: Store> Running<'_, S, T, St> {
+    /// A cycle over what changed; over everything where that is not enough.
+    async fn changes(&self, standing: Standing, heard: Option<Delta>, pending: bool) -> Result<Report, CycleError> {
+        let cycle = self.begin(standing.linked).await?;
+        let outlook = tokio::select! {
+            outlook = self.outlook(&standing, heard, pending) => outlook,
+            () = self.stop.cancelled() => Err(CycleError::Stopped),
+        };
+        let (report, judged) = match outlook {
+            Ok(Outlook::Full(why)) => {
+                return self.everything(Some(cycle), None, Some(format!("everything was read: {why}"))).await;
             }
-            None => rows.push((tripped.kind.as_str(), tripped.message.clone())),
+            Ok(Outlook::Nothing(watermark)) => {
+                if watermark != standing.watermark {
+                    let seats = crate::model::Seats::Changed(Vec::new(), BTreeSet::new());
+                    let Standing { fingerprint, pending, .. } = standing;
+                    let settlement = Settlement { watermark, fingerprint, seats, pending, counted: None };
+                    self.store.settle(cycle, Some(settlement)).await?;
+                }
+                (Report::quiet(), Some(BTreeSet::new()))
+            }
+            Ok(Outlook::Ready(ready)) => {
+                let Ready { prepared, mut settlement, judged } = *ready;
+                let known = prepared.snapshot.knowledge.clone();
+                let report = self.carry_out(cycle, prepared).await;
+                self.learn(cycle, &known).await?;
+                if let (None, Some(prepared)) = (&report.error, &report.prepared) {
+                    settlement.pending.extend(settle::unfinished(prepared, &report.applied));
+                    settlement.counted = Some(settle::counted(prepared, Some(&standing)));
+                    self.store.settle(cycle, Some(settlement)).await?;
+                }
+                (report, Some(judged))
+            }
+            Err(error) => (Report::failed(error), Some(BTreeSet::new())),
+        };
+        self.finish(cycle, &report, judged.as_ref()).await?;
+        Ok(report)
+    }
+
+    async fn outlook(&self, standing: &Standing, heard: Option<Delta>, pending: bool) -> Result<Outlook, CycleError> {
+        let vendor = self.channel.source.identify().await?;
+        if settle::fingerprint(self.channel, vendor) != standing.fingerprint {
+            return Ok(Outlook::Full("the configuration, or what the target can do, is another than before".to_owned()));
+        }
+        changes::prepare(self.channel, self.store, Ask { standing, vendor, heard, pending }, self.progress).await
+    }
+
+    /// A cycle over everything. `due` is where the channel stood, if everything is read only to see that nothing was missed.
+    async fn everything(
+        &self,
+        begun: Option<CycleId>,
+        due: Option<Standing>,
+        note: Option<String>,
+    ) -> Result<Report, CycleError> {
+        let depth = match self.trigger {
+            Trigger::Sync | Trigger::Preview => Depth::Usual,
+            Trigger::Resync => Depth::Full,
+        };
+        let channel = self.channel;
+        let snapshot = self.store.load(&channel.target_name, channel.name(), channel.rules.guard.window).await?;
+        let (first, known) = (snapshot.first, snapshot.knowledge.clone());
+        let cycle = match begun {
+            Some(cycle) => cycle,
+            None => self.begin(linked(&snapshot, channel.name()).0).await?,
+        };
+        let told = match &due {
+            Some(standing) => self.told(standing, &snapshot).await?,
+            None => None,
+        };
+        let preparing = prepare(channel, snapshot, depth, None, self.progress);
+        let prepared = tokio::select! {
+            prepared = preparing => prepared,
+            () = self.stop.cancelled() => Err(CycleError::Stopped),
+        };
+        let mut report = match prepared {
+            Ok(prepared) => self.carry_out(cycle, prepared).await,
+            Err(error) => Report::failed(error),
+        };
+        report.first = first;
+        report.notes.extend(note);
+        if let (None, Some(prepared)) = (&report.error, &mut report.prepared) {
+            report.notes.extend(told.and_then(|told| settle::missed(&told.before, &prepared.desired, &told.ids)));
+            self.settle(cycle, prepared, &report.applied).await?;
+        }
+        self.learn(cycle, &known).await?;
+        self.finish(cycle, &report, None).await?;
+        Ok(report)
+    }
+
+    /// Keeps what was found out about the target.
+    async fn learn(&self, cycle: CycleId, known: &crate::model::Knowledge) -> Result<(), CycleError> {
+        let learnt = self.channel.target.learnt();
+        if learnt != *known {
+            self.store.learn(cycle, &learnt).await?;
+        }
+        Ok(())
+    }
+
+    /// After a reading that shows everything the next cycle can begin where this one saw the directory.
+    async fn settle(&self, cycle: CycleId, prepared: &mut Prepared, applied: &super::Applied) -> Result<(), CycleError> {
+        if self.trigger == Trigger::Preview || !prepared.desired.coverage.is_full() {
+            return Ok(());
+        }
+        let settlement = settle::after_full(self.channel, prepared, applied);
+        Ok(self.store.settle(cycle, settlement).await?)
+    }
+
+    /// What the directory tells of changes, to be held against a full reading.
+    async fn told(&self, standing: &Standing, snapshot: &crate::model::Snapshot) -> Result<Option<Told>, CycleError> {
+        let channel = self.channel;
+        let vendor = channel.source.identify().await?;
+        if settle::fingerprint(channel, vendor) != standing.fingerprint {
+            return Ok(None);
+        }
+        let wanted = wanted_of(channel, vendor, &snapshot.scope_groups);
+        match channel.source.changes(&wanted, &standing.watermark).await {
+            Ok(Changes::Since(delta)) => {
+                let seated = self.store.seated(channel.name()).await?;
+                let gone = seated.iter().filter(|id| delta.present.as_ref().is_some_and(|present| !present.contains(*id)));
+                let ids = delta.touched.keys().chain(&delta.gone).chain(gone).cloned().collect();
+                Ok(Some(Told { ids, before: self.store.seats(channel.name(), SeatQuestion::Of(seated)).await? }))
+            }
+            Ok(Changes::Lost(_)) | Err(_) => Ok(None),
         }
     }
-    rows
-}
 
-/// Sentences on what a partial reading lacked.
-pub fn partial_causes(prepared: &Prepared) -> Vec<String> {
-    match &prepared.desired.coverage {
-        crate::model::Coverage::Full | crate::model::Coverage::Changes => Vec::new(),
-        crate::model::Coverage::Partial(causes) => {
-            let mut sentences = vec!["the reading is partial, so nothing is concluded from what is absent".to_owned()];
-            sentences.extend(causes.iter().cloned());
-            sentences
-        }
+    async fn begin(&self, linked: crate::model::LinkedCounts) -> Result<CycleId, CycleError> {
+        let start = CycleStart {
+            channel: self.channel.name().clone(),
+            target: self.channel.target_name.clone(),
+            trigger: self.trigger,
+            linked,
+        };
+        Ok(self.store.begin(&start).await?)
     }
-}
 
-/// Counts in the order to print them.
-pub fn counted(plan: &Plan, applied: &Applied) -> Vec<(&'static str, u64)> {
-    let counts = &plan.counts;
-    let mut all = vec![
-        ("users in scope", counts.users),
-        ("groups in scope", counts.groups),
-        ("to create", counts.create),
-        ("to adopt", counts.adopt),
-        ("to relink", counts.relink),
-        ("to update", counts.update),
-        ("to delete", counts.delete),
-        ("to forget", counts.forget),
-        ("held", counts.held),
-        ("stopped by the guard", plan.verdict.stopped.len() as u64),
-        ("members left out", counts.members_left_out),
-        ("members put there by others", counts.members_foreign),
-        ("references open", counts.references_open),
-    ];
-    all.extend(applied.done.iter().map(|(word, count)| (*word, *count)));
-    all
+    async fn finish(&self, cycle: CycleId, report: &Report, judged: Option<&BTreeSet<EntryId>>) -> Result<(), CycleError> {
+        Ok(self.store.finish(cycle, &summary(report, self.trigger, judged)).await?)
+    }
+
+    async fn carry_out(&self, cycle: CycleId, prepared: Prepared) -> Report {
+        let (applied, result) = match self.trigger {
+            Trigger::Preview => (super::Applied::default(), Ok(())),
+            Trigger::Sync | Trigger::Resync => {
+                apply::apply(self.channel, self.store, cycle, &prepared, self.stop, self.progress).await
+            }
+        };
+        let held: Vec<Held> = prepared.plan.held.iter().chain(&applied.held).cloned().collect();
+        let error = result.err();
+        let end = match &error {
+            Some(_) => CycleEnd::Failed,
+            None if !prepared.plan.verdict.tripped.is_empty() => CycleEnd::Quarantined,
+            None if !held.is_empty() || !prepared.desired.coverage.is_whole() => CycleEnd::DoneWithHeld,
+            None => CycleEnd::Done,
+        };
+        Report { end, error, prepared: Some(prepared), applied, held, ..Report::quiet() }
+    }
 }

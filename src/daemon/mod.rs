@@ -1,5 +1,6 @@
 //! The program that stays: a worker per channel, signals, and what systemd is told.
 
+mod ear;
 mod notify;
 mod outcome;
 mod supervise;

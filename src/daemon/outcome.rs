@@ -24,6 +24,9 @@ pub fn next_step(live: &Live, report: &Report) -> Option<&'static str> {
 /// Logs how a cycle ended, once.
 pub fn log(channel: &ChannelName, report: &Report, preview: bool) {
     let (held, deeds) = (report.held.len(), deeds(report));
+    for note in &report.notes {
+        tracing::info!(%channel, "{channel}: {note}");
+    }
     if let Some(prepared) = &report.prepared {
         for cause in crate::cycle::partial_causes(prepared) {
             tracing::warn!(%channel, "{channel}: {cause}");

@@ -208,6 +208,8 @@ fn words(told: &Told) -> String {
         Some(CycleEnd::Failed) => ", last cycle failed",
     };
     match &told.doing {
+        Doing::Waiting(_) if told.hears == Some(true) => format!("{}: live{last}", told.channel),
+        Doing::Waiting(_) if told.hears == Some(false) => format!("{}: live, but changes are asked for{last}", told.channel),
         Doing::Waiting(next) => format!("{}: next {}{last}", told.channel, next.strftime("%H:%M UTC")),
         Doing::Idle => format!("{}: no schedule", told.channel),
         Doing::Cycle => format!("{}: cycle runs{last}", told.channel),

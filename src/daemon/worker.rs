@@ -9,13 +9,17 @@ use tokio_util::sync::CancellationToken;
 
 use crate::assemble::Live;
 use crate::config::Mode;
-use crate::cycle::{CycleEnd, CycleError, Progress, Store, Trigger};
+use crate::cycle::{CycleEnd, CycleError, Extent, Progress, Store, Trigger};
 use crate::model::ChannelName;
 
+use super::ear::{Ear, Heard};
 use super::outcome;
 
 /// The wall clock may jump while we sleep, so it is looked at this often.
 const LOOK: Duration = Duration::from_secs(20);
+
+/// A live channel asks for changes so often, whatever it hears.
+const ASKED: Duration = Duration::from_secs(60);
 
 /// What a worker is doing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +41,8 @@ pub struct Told {
     pub doing: Doing,
     /// How its last cycle ended, if one did.
     pub last: Option<CycleEnd>,
+    /// Live channels: whether changes are heard as they come.
+    pub hears: Option<bool>,
 }
 
 /// A worker's parts.
@@ -53,36 +59,85 @@ pub struct Worker<St> {
     pub tell: mpsc::UnboundedSender<Told>,
 }
 
+/// What a worker wakes up for.
+enum Wake {
+    /// Its time has come.
+    Tick,
+    /// Something was heard.
+    Heard(Option<Heard>),
+    /// It is told to retire.
+    Retire,
+}
+
 impl<St: Store + Clone + 'static> Worker<St> {
     /// Lives until it is told to retire. Ticks that pass during a cycle are not made up.
     pub async fn run(self) {
         let mut last = None;
+        let mut ear = self.live.hears.map(|quiet| (Ear::open(&self.live, &self.store), quiet));
+        let mut hearing = Hearing::default();
+        // A live channel begins with what happened while nobody listened.
+        let mut next = if ear.is_some() { Some(Timestamp::now()) } else { self.next() };
         loop {
-            let next = self.live.schedule.as_ref().and_then(|schedule| schedule.next_after(&Timestamp::now()));
-            let Some(next) = next else {
-                self.tell(Doing::Idle, last);
+            let Some(moment) = next else {
+                self.tell(Doing::Idle, last, &hearing);
                 return self.retire.cancelled().await;
             };
-            self.tell(Doing::Waiting(next), last);
-            tokio::select! {
-                () = until(next) => {}
-                () = self.retire.cancelled() => return,
-            }
-            self.tell(Doing::Cycle, last);
-            last = Some(self.cycle().await);
+            self.tell(Doing::Waiting(moment), last, &hearing);
+            let wake = tokio::select! {
+                biased;
+                () = self.retire.cancelled() => Wake::Retire,
+                heard = hear(&mut ear) => Wake::Heard(heard),
+                () = until(moment) => Wake::Tick,
+            };
+            let extent = match wake {
+                Wake::Retire => return,
+                Wake::Tick => Extent::Changes { heard: None, pending: true },
+                Wake::Heard(Some(Heard::Change(delta))) => {
+                    let Some((ear, quiet)) = &mut ear else { continue };
+                    let delta = ear.until_quiet(delta, *quiet).await;
+                    // What a cycle that failed was told of is lost with it: it is asked for.
+                    Extent::Changes { heard: delta.filter(|_| !hearing.behind), pending: false }
+                }
+                Wake::Heard(Some(heard)) => {
+                    let hears = matches!(heard, Heard::Hears);
+                    hearing.take(self.live.name(), heard);
+                    if !hears {
+                        continue;
+                    }
+                    // What came before it heard is asked for once.
+                    Extent::Changes { heard: None, pending: false }
+                }
+                Wake::Heard(None) => {
+                    ear = None;
+                    continue;
+                }
+            };
+            self.tell(Doing::Cycle, last, &hearing);
+            let end = self.cycle(extent).await;
+            hearing.behind = end == CycleEnd::Failed;
+            last = Some(end);
             if self.retire.is_cancelled() {
                 return;
             }
+            next = self.next();
         }
     }
 
+    /// When it wakes up by itself. A live channel asks often too: for what nobody tells, such as an account that expires.
+    fn next(&self) -> Option<Timestamp> {
+        let now = Timestamp::now();
+        let scheduled = self.live.schedule.as_ref().and_then(|schedule| schedule.next_after(&now));
+        let asked = self.live.hears.and_then(|_| now.checked_add(ASKED).ok());
+        scheduled.into_iter().chain(asked).min()
+    }
+
     /// Runs a cycle in a task of its own, so that a bug in it ends the cycle and not the worker.
-    async fn cycle(&self) -> CycleEnd {
+    async fn cycle(&self, extent: Extent) -> CycleEnd {
         let (live, store, stop) = (Arc::clone(&self.live), self.store.clone(), self.stop.clone());
         let channel = self.live.name();
         let cycle = tokio::spawn(async move {
             let (progress, _) = watch::channel(Progress::default());
-            live.cycle(&store, Trigger::Sync, &stop, &progress).await
+            live.cycle(&store, Trigger::Sync, extent, &stop, &progress).await
         });
         match tokio_util::task::AbortOnDropHandle::new(cycle).await {
             Ok(Ok(report)) => {
@@ -104,9 +159,46 @@ impl<St: Store + Clone + 'static> Worker<St> {
         }
     }
 
-    fn tell(&self, doing: Doing, last: Option<CycleEnd>) {
+    fn tell(&self, doing: Doing, last: Option<CycleEnd>, hearing: &Hearing) {
+        let hears = self.live.hears.map(|_| hearing.hears);
         // Nobody listens any more only while the program ends.
-        let _ = self.tell.send(Told { channel: self.live.name().clone(), doing, last });
+        let _ = self.tell.send(Told { channel: self.live.name().clone(), doing, last, hears });
+    }
+}
+
+/// How a live channel hears.
+#[derive(Debug, Default)]
+struct Hearing {
+    hears: bool,
+    /// Why it does not, as it was last said.
+    deaf: Option<String>,
+    /// The last cycle failed.
+    behind: bool,
+}
+
+impl Hearing {
+    fn take(&mut self, channel: &ChannelName, heard: Heard) {
+        match heard {
+            Heard::Hears => {
+                tracing::info!(%channel, "{channel}: changes are heard as they come");
+                (self.hears, self.deaf) = (true, None);
+            }
+            Heard::Deaf(why) => {
+                if self.deaf.as_ref() != Some(&why) {
+                    tracing::warn!(%channel, "{channel}: changes are not heard, so they are asked for every {ASKED:?}: {why}");
+                }
+                (self.hears, self.deaf) = (false, Some(why));
+            }
+            Heard::Change(_) => {}
+        }
+    }
+}
+
+/// The next thing that is heard; for ever where nobody listens.
+async fn hear(ear: &mut Option<(Ear, Duration)>) -> Option<Heard> {
+    match ear {
+        Some((ear, _)) => ear.next().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -277,7 +277,7 @@ impl<'a> Known<'a> {
             }
             ResourceType::Group => {}
         }
-        if !self.desired.coverage.is_full()
+        if !self.desired.coverage.is_whole()
             && let Some(link) = self.snapshot.links.get(&judged.entry_id)
         {
             let kept = judged.open_references.iter().filter_map(|path| link.acknowledged.attributes.get_key_value(path));

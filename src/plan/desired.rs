@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::mapping::{Mapped, Mapping, MappingError};
 use crate::model::{
-    AttributePath, AttributeValue, Capabilities, Coverage, Dn, DnKey, Entry, EntryId, Resource, ResourceType, Status, Value,
+    Alias, AttributePath, AttributeValue, Capabilities, Coverage, Dn, DnKey, Entry, EntryId, MemberName, Moment, Resource,
+    ResourceType, Seat, Status, Value,
 };
 
 use super::membership::{Graph, Node, Reach};
@@ -50,14 +51,40 @@ pub struct Desired {
     pub scope_groups: BTreeMap<DnKey, EntryId>,
     /// Attributes that are mapped and that the target is not sent.
     pub not_sent: BTreeSet<AttributePath>,
+    /// Entries that are certainly not there any more, in a look at some.
+    pub gone: BTreeSet<EntryId>,
+    /// Users and groups in scope besides those of `entries`, in a look at some.
+    pub beside: (u64, u64),
+    /// What to remember of the reading.
+    pub seats: Vec<Seat>,
 }
 
-struct Seat {
+impl Desired {
+    /// True if the directory shows that there is no such entry.
+    pub fn is_gone(&self, entry_id: &EntryId) -> bool {
+        match self.coverage {
+            Coverage::Full => !self.entries.contains_key(entry_id),
+            Coverage::Changes | Coverage::Partial(_) => self.gone.contains(entry_id),
+        }
+    }
+}
+
+/// An entry that was taken, until everything can be settled.
+struct Taken {
     id: EntryId,
     dn: Dn,
     selected: bool,
     status: Status,
+    status_until: Option<Moment>,
+    aliases: Vec<Alias>,
     mapped: Result<Mapped, MappingError>,
+}
+
+/// What is remembered of entries that were not taken.
+#[derive(Default)]
+struct Around {
+    users: BTreeMap<DnKey, (EntryId, bool)>,
+    groups: BTreeMap<DnKey, (EntryId, bool)>,
 }
 
 /// Takes a reading entry by entry.
@@ -67,8 +94,9 @@ pub struct Judge<'a> {
     capabilities: &'a Capabilities,
     before: &'a BTreeMap<DnKey, EntryId>,
     graph: Graph,
-    groups: Vec<Seat>,
-    users: Vec<Seat>,
+    groups: Vec<Taken>,
+    users: Vec<Taken>,
+    around: Around,
     seen: BTreeSet<EntryId>,
     not_sent: BTreeSet<AttributePath>,
 }
@@ -89,6 +117,7 @@ impl<'a> Judge<'a> {
             graph: Graph::default(),
             groups: Vec::new(),
             users: Vec::new(),
+            around: Around::default(),
             seen: BTreeSet::new(),
             not_sent: BTreeSet::new(),
         }
@@ -104,7 +133,15 @@ impl<'a> Judge<'a> {
             ResourceType::Group => self.group_resource(entry).map(|resource| Mapped { resource, references: Vec::new() }),
         };
         let mapped = mapped.and_then(|mapped| self.fitted(mapped));
-        let seat = Seat { id: entry.id.clone(), dn: entry.dn.clone(), selected: entry.selected, status: entry.status, mapped };
+        let seat = Taken {
+            id: entry.id.clone(),
+            dn: entry.dn.clone(),
+            selected: entry.selected,
+            status: entry.status,
+            status_until: entry.status_until,
+            aliases: entry.aliases.clone(),
+            mapped,
+        };
         match entry.resource_type {
             ResourceType::User => self.users.push(seat),
             ResourceType::Group => {
@@ -113,6 +150,36 @@ impl<'a> Judge<'a> {
                 self.groups.push(seat);
             }
         }
+    }
+
+    /// Takes what is remembered of entries that are not taken: whom groups list, and the groups above and below.
+    pub fn surround(&mut self, seats: impl IntoIterator<Item = Seat>) {
+        for seat in seats {
+            if self.seen.contains(&seat.id) {
+                continue;
+            }
+            let key = seat.dn.key().clone();
+            match seat.resource_type {
+                ResourceType::User => {
+                    self.around.users.insert(key, (seat.id, seat.in_scope));
+                }
+                ResourceType::Group => {
+                    let of = |name: MemberName| match name {
+                        MemberName::Dn(key) => Some(key),
+                        MemberName::Alias(_) => None,
+                    };
+                    let members = seat.members.map(|members| members.into_iter().filter_map(of).collect());
+                    self.graph.insert(Node { entry_id: seat.id.clone(), dn: seat.dn, members });
+                    self.around.groups.insert(key, (seat.id, seat.in_scope));
+                }
+            }
+        }
+    }
+
+    /// What is there at the DNs that taken entries refer to is needed too.
+    pub fn references(&self) -> BTreeSet<DnKey> {
+        let mapped = self.users.iter().filter_map(|user| user.mapped.as_ref().ok());
+        mapped.flat_map(|mapped| mapped.references.iter().map(|(_, dn)| dn.key().clone())).collect()
     }
 
     /// What the target takes of a mapped resource.
@@ -162,11 +229,12 @@ impl<'a> Judge<'a> {
         let twins = self.twins();
         let coverage = without_twins(coverage, &twins);
         twins.iter().for_each(|key| self.graph.doubt(key));
-        let scopes = scope::Judgement::new(self.rules, &self.graph, coverage.is_full(), self.before);
+        let scopes = scope::Judgement::new(self.rules, &self.graph, coverage.is_whole(), self.before);
         let scope_of =
-            |seat: &Seat, scope: Scope| if twins.contains(seat.dn.key()) { Scope::Unknown(TWIN.into()) } else { scope };
+            |seat: &Taken, scope: Scope| if twins.contains(seat.dn.key()) { Scope::Unknown(TWIN.into()) } else { scope };
         let seats = self.users.iter().chain(&self.groups).filter(|seat| !twins.contains(seat.dn.key()));
-        let by_dn: BTreeMap<&DnKey, &EntryId> = seats.map(|seat| (seat.dn.key(), &seat.id)).collect();
+        let around = self.around.users.iter().chain(&self.around.groups).map(|(key, (id, _))| (key, id));
+        let by_dn: BTreeMap<&DnKey, &EntryId> = around.chain(seats.map(|seat| (seat.dn.key(), &seat.id))).collect();
         let mut references_outside = 0;
         let mut entries = BTreeMap::new();
         for seat in &self.users {
@@ -189,13 +257,19 @@ impl<'a> Judge<'a> {
             let judged = judged(seat, ResourceType::User, scope_of(seat, scopes.of_user(&seat.dn)), mapped);
             entries.insert(seat.id.clone(), Judged { open_references, ..judged });
         }
-        let group_scopes: BTreeMap<&DnKey, Scope> =
-            self.groups.iter().map(|seat| (seat.dn.key(), scope_of(seat, scopes.of_group(&seat.dn, seat.selected)))).collect();
+        let remembered = |in_scope: bool| if in_scope { Scope::In(String::new()) } else { Scope::Out(String::new()) };
+        let group_scopes: BTreeMap<&DnKey, Scope> = self
+            .around
+            .groups
+            .iter()
+            .map(|(key, (_, in_scope))| (key, remembered(*in_scope)))
+            .chain(self.groups.iter().map(|seat| (seat.dn.key(), scope_of(seat, scopes.of_group(&seat.dn, seat.selected)))))
+            .collect();
         let mut members_left_out = 0;
         for seat in &self.groups {
             let scope = group_scopes.get(seat.dn.key()).cloned().unwrap_or(Scope::Out(String::new()));
             let mut mapped = seat.mapped.clone().map(|mapped| mapped.resource);
-            let mut members_whole = coverage.is_full() && scopes.is_whole();
+            let mut members_whole = coverage.is_whole() && scopes.is_whole();
             if let (Scope::In(_) | Scope::Unknown(_), Ok(resource)) = (&scope, &mut mapped) {
                 let reach = self.members(&seat.dn, &group_scopes);
                 members_whole &= reach.complete;
@@ -204,7 +278,10 @@ impl<'a> Judge<'a> {
                     let keeps = |id: &&EntryId| match nested {
                         Some(Scope::In(_)) => self.keeps_nesting(),
                         Some(_) => false,
-                        None => entries.get(*id).is_some_and(|user| matches!(user.scope, Scope::In(_) | Scope::Unknown(_))),
+                        None => match entries.get(*id) {
+                            Some(user) => matches!(user.scope, Scope::In(_) | Scope::Unknown(_)),
+                            None => self.around.users.get(member).is_some_and(|(_, in_scope)| *in_scope),
+                        },
                     };
                     match by_dn.get(member).copied().filter(keeps) {
                         Some(id) if *id != seat.id => {
@@ -220,7 +297,45 @@ impl<'a> Judge<'a> {
             entries.insert(seat.id.clone(), Judged { members_whole, ..judged });
         }
         let scope_groups = self.scope_groups();
-        Desired { entries, coverage, members_left_out, references_outside, scope_groups, not_sent: self.not_sent }
+        let seats = self.seats(&entries);
+        Desired {
+            entries,
+            coverage,
+            members_left_out,
+            references_outside,
+            scope_groups,
+            not_sent: self.not_sent,
+            gone: BTreeSet::new(),
+            beside: (0, 0),
+            seats,
+        }
+    }
+
+    /// What to remember of everything that was taken.
+    fn seats(&self, judged: &BTreeMap<EntryId, Judged>) -> Vec<Seat> {
+        let in_scope =
+            |id: &EntryId| judged.get(id).is_some_and(|judged| matches!(judged.scope, Scope::In(_) | Scope::Unknown(_)));
+        let seat = |taken: &Taken, resource_type| Seat {
+            id: taken.id.clone(),
+            dn: taken.dn.clone(),
+            resource_type,
+            selected: taken.selected,
+            in_scope: in_scope(&taken.id),
+            status_until: taken.status_until,
+            aliases: taken.aliases.clone(),
+            members: None,
+            references: BTreeSet::new(),
+        };
+        let users = self.users.iter().map(|taken| {
+            let references = taken.mapped.iter().flat_map(|mapped| &mapped.references);
+            Seat { references: references.map(|(_, dn)| dn.key().clone()).collect(), ..seat(taken, ResourceType::User) }
+        });
+        let groups = self.groups.iter().map(|taken| {
+            let listed = self.graph.members(taken.dn.key());
+            let members = listed.map(|members| members.iter().cloned().map(MemberName::Dn).collect());
+            Seat { members, ..seat(taken, ResourceType::Group) }
+        });
+        users.chain(groups).collect()
     }
 
     /// DNs that more than one entry has, as far as we compare: a directory may tell names apart that mean the same to
@@ -270,7 +385,7 @@ fn without_twins(coverage: Coverage, twins: &BTreeSet<DnKey>) -> Coverage {
     }
 }
 
-fn judged(seat: &Seat, resource_type: ResourceType, scope: Scope, mapped: Result<Resource, MappingError>) -> Judged {
+fn judged(seat: &Taken, resource_type: ResourceType, scope: Scope, mapped: Result<Resource, MappingError>) -> Judged {
     let name = mapped.as_ref().ok().and_then(Resource::name).unwrap_or(seat.dn.as_str()).to_owned();
     let (entry_id, dn) = (seat.id.clone(), seat.dn.clone());
     let open_references = BTreeSet::new();

@@ -43,6 +43,11 @@ impl Graph {
         }
     }
 
+    /// The direct members of a group; `None` where they could not be read whole, or there is no such group.
+    pub fn members(&self, key: &DnKey) -> Option<&[DnKey]> {
+        self.nodes.get(key)?.members.as_deref()
+    }
+
     /// Where a scope group is now: the entry that it was before, wherever that went, else what stands at its DN.
     pub fn find(&self, dn: &Dn, before: Option<&EntryId>) -> Option<&Node> {
         let at_dn = self.nodes.get(dn.key());

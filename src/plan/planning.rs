@@ -30,7 +30,8 @@ pub fn unlinked<'a>(known: &'a Known<'_>) -> impl Iterator<Item = (&'a EntryId, 
 pub fn plan(known: &Known<'_>) -> Plan {
     let (claimants, others) = (claimants(known), others(known));
     let mut names = names::settle(&claimants, &others);
-    let exists = |id: &EntryId| known.link_of(id).is_some() || (is_new(known, id) && !names.held.contains_key(id));
+    let is_linked = |id: &EntryId| known.link_of(id).is_some() || known.snapshot.others.contains_key(id);
+    let exists = |id: &EntryId| is_linked(id) || (is_new(known, id) && !names.held.contains_key(id));
     let mut changes = Vec::new();
     let mut held = Vec::new();
     let mut unchangeable: BTreeMap<AttributePath, u64> = BTreeMap::new();
@@ -44,18 +45,15 @@ pub fn plan(known: &Known<'_>) -> Plan {
         held.extend(decided.why.map(|why| held_of(judged, why)));
         decided.unchangeable.into_iter().for_each(|path| *unchangeable.entry(path).or_default() += 1);
     }
-    if known.desired.coverage.is_full() {
-        let absent = known.snapshot.links.values().filter(|link| !known.desired.entries.contains_key(&link.entry_id));
-        for link in absent {
-            match known.handovers.held.iter().find(|(_, gone)| **gone == link.entry_id) {
-                None => changes.extend(known.of_absent(link)),
-                Some((new, _)) => held.push(Held {
-                    entry_id: link.entry_id.clone(),
-                    resource_type: link.acknowledged.resource_type,
-                    name: link.acknowledged.name().unwrap_or(link.entry_id.as_str()).to_owned(),
-                    why: decide::recreated(&format!("it is gone, and there is a group of its name, entry {new}")),
-                }),
-            }
+    for link in known.snapshot.links.values().filter(|link| known.desired.is_gone(&link.entry_id)) {
+        match known.handovers.held.iter().find(|(_, gone)| **gone == link.entry_id) {
+            None => changes.extend(known.of_absent(link)),
+            Some((new, _)) => held.push(Held {
+                entry_id: link.entry_id.clone(),
+                resource_type: link.acknowledged.resource_type,
+                name: link.acknowledged.name().unwrap_or(link.entry_id.as_str()).to_owned(),
+                why: decide::recreated(&format!("it is gone, and there is a group of its name, entry {new}")),
+            }),
         }
     }
     let mut counts = Counts::default();
@@ -89,7 +87,8 @@ pub fn plan(known: &Known<'_>) -> Plan {
 
 /// What passes the guard. Groups that are adopted or change hands have the members there that they have.
 fn guarded(known: &Known<'_>, changes: Vec<Change>, counts: &Counts) -> guard::Judged {
-    let (linked, mut members) = linked(known.snapshot, &known.rules.channel);
+    let (counted, mut members) = linked(known.snapshot, &known.rules.channel);
+    let linked = known.snapshot.linked.unwrap_or(counted);
     for change in &changes {
         let found = match &change.action {
             Action::Adopt { .. } => match known.situations.get(&change.entry_id) {
@@ -159,6 +158,7 @@ pub fn linked(snapshot: &Snapshot, channel: &ChannelName) -> (LinkedCounts, BTre
 }
 
 fn count_desired(known: &Known<'_>, counts: &mut Counts) {
+    (counts.users, counts.groups) = known.desired.beside;
     for judged in known.desired.entries.values().filter(|judged| matches!(judged.scope, Scope::In(_) | Scope::Unknown(_))) {
         match judged.resource_type {
             ResourceType::User => counts.users += 1,

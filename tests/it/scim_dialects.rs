@@ -260,11 +260,14 @@ async fn a_cycle_hands_on_what_was_acknowledged_to_a_target_that_is_told_the_who
         source: bridge.directory.clone(),
         target: Arc::new(script.target(&[("user_update", "put"), ("put_mode", "full")])),
         workers: 2,
+        full_every: std::time::Duration::from_secs(24 * 60 * 60),
     };
     let store = bridge.store();
     let cycle = async || {
         let (progress, _) = tokio::sync::watch::channel(Progress::default());
-        let report = cycle::run(&channel, &store, Trigger::Sync, &bridge.stop, &progress).await.unwrap();
+        let report = cycle::run(&channel, &store, Trigger::Sync, crate::support::bridge::changes(), &bridge.stop, &progress)
+            .await
+            .unwrap();
         assert_eq!(report.end, CycleEnd::Done, "{:?} {:?}", report.error, report.held);
     };
     bridge.directory.add_user("ada");

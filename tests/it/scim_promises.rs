@@ -189,7 +189,9 @@ async fn while_the_circuit_is_open_the_next_cycle_sends_nothing() {
     bridge.settings.retry.max = Duration::from_secs(600);
     let (channel, store) = (bridge.channel(), bridge.store());
     let (progress, _) = watch::channel(Progress::default());
-    let run = async || cycle::run(&channel, &store, Trigger::Sync, &bridge.stop, &progress).await.unwrap();
+    let run = async || {
+        cycle::run(&channel, &store, Trigger::Sync, crate::support::bridge::changes(), &bridge.stop, &progress).await.unwrap()
+    };
     for number in 0..20 {
         bridge.directory.set(&format!("u{number:02}"), "title", "x");
     }

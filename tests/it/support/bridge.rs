@@ -93,13 +93,14 @@ impl Bridge {
             source: self.directory.clone(),
             target: Arc::new(scim::Provider::new(self.settings.clone()).unwrap()),
             workers: self.workers,
+            full_every: Duration::from_secs(24 * 60 * 60),
         }
     }
 
     async fn run(&self, trigger: Trigger) -> Report {
         let store = self.store();
         let (progress, _) = watch::channel(Progress::default());
-        let report = cycle::run(&self.channel(), &store, trigger, &self.stop, &progress).await.unwrap();
+        let report = cycle::run(&self.channel(), &store, trigger, changes(), &self.stop, &progress).await.unwrap();
         store.close().await;
         self.pass(Duration::from_secs(60));
         report
@@ -232,4 +233,9 @@ fn rules(settings: &scim::Settings) -> Rules {
             identity: wide(),
         },
     }
+}
+
+/// What a scheduled cycle looks at.
+pub fn changes() -> cycle::Extent {
+    cycle::Extent::Changes { heard: None, pending: true }
 }
