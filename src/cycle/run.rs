@@ -46,10 +46,10 @@ pub async fn run<S: Source, T: Target, St: Store>(
     let running = Running { channel, store, trigger, stop, progress };
     let report = match (standing, extent) {
         (Some(standing), Extent::Changes { heard, pending }) if standing.since_full < channel.full_every => {
-            running.changes(standing, heard, pending).await
+            Box::pin(running.changes(standing, heard, pending)).await
         }
-        (standing, Extent::Changes { .. }) => running.everything(None, standing, None).await,
-        (_, Extent::All) => running.everything(None, None, None).await,
+        (standing, Extent::Changes { .. }) => Box::pin(running.everything(None, standing, None)).await,
+        (_, Extent::All) => Box::pin(running.everything(None, None, None)).await,
     };
     progress.send_replace(Progress { phase: Phase::Idle, ..Progress::default() });
     report
@@ -80,7 +80,7 @@ impl<S: Source, T: Target, St: Store> Running<'_, S, T, St> {
         };
         let (report, judged) = match outlook {
             Ok(Outlook::Full(why)) => {
-                return self.everything(Some(cycle), None, Some(format!("everything was read: {why}"))).await;
+                return Box::pin(self.everything(Some(cycle), None, Some(format!("everything was read: {why}")))).await;
             }
             Ok(Outlook::Nothing(watermark)) => {
                 if watermark != standing.watermark {

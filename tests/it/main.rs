@@ -4,6 +4,7 @@
 
 mod architecture;
 mod attacks;
+mod changes;
 mod cli;
 mod conformance;
 mod cycle;

@@ -1,0 +1,186 @@
+//! Cycles over what changed: after each of them a full reading has nothing left to do.
+
+use std::collections::BTreeSet;
+
+use ldap2scim::cycle::CycleEnd;
+use ldap2scim::model::{EntryId, ResourceType, Status};
+use ldap2scim::plan::{GroupScope, Nesting};
+
+use super::support::bridge::Bridge;
+use super::support::directory::dn;
+use super::support::provider::Personality;
+
+/// A small generator of numbers, equal for equal seeds.
+struct Dice(fastrand::Rng);
+
+impl Dice {
+    fn below(&mut self, sides: usize) -> usize {
+        self.0.usize(0..sides)
+    }
+
+    fn pick<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {
+        (!from.is_empty()).then(|| &from[self.below(from.len())])
+    }
+}
+
+struct Play {
+    bridge: Bridge,
+    dice: Dice,
+    made: usize,
+}
+
+impl Play {
+    fn users(&self) -> Vec<String> {
+        self.bridge.directory.ids().into_iter().filter(|id| !id.starts_with("id-g-")).collect()
+    }
+
+    fn groups(&self) -> Vec<String> {
+        self.bridge.directory.ids().into_iter().filter(|id| id.starts_with("id-g-")).collect()
+    }
+
+    /// One change of the directory.
+    fn something_happens(&mut self) {
+        let directory = self.bridge.directory.clone();
+        let (users, groups) = (self.users(), self.groups());
+        let user = self.dice.pick(&users).cloned();
+        let group = self.dice.pick(&groups).cloned();
+        self.made += 1;
+        match (self.dice.below(13), user, group) {
+            (0, ..) => directory.add_user(&format!("u{}", self.made)),
+            (1, Some(user), _) => directory.remove(&user),
+            (2, Some(user), _) => directory.rename_user(&user, &format!("r{}", self.made)),
+            (3, Some(user), _) => {
+                let title = format!("t{}", self.made);
+                directory.change(&user, |entry| {
+                    let value = ldap2scim::model::AttributeValue::from(title.as_str());
+                    entry.attributes.insert(ldap2scim::model::AttributeName::new("title"), vec![value]);
+                });
+            }
+            (4, Some(user), _) => directory.change(&user, |entry| {
+                entry.status = if entry.status == Status::Enabled { Status::Disabled } else { Status::Enabled };
+            }),
+            (5, Some(user), _) => directory.change(&user, |entry| entry.selected = !entry.selected),
+            (6, Some(user), _) => {
+                let manager = self.dice.pick(&users).cloned().unwrap();
+                let place = directory.dn_of(&manager);
+                directory.change(&user, |entry| {
+                    let value = ldap2scim::model::AttributeValue::from(place.as_str());
+                    entry.attributes.insert(ldap2scim::model::AttributeName::new("manager"), vec![value]);
+                });
+            }
+            (7, ..) => directory.put_group(&format!("g{}", self.made), &[]),
+            (8, _, Some(group)) if self.dice.below(3) == 0 => directory.remove(&group),
+            (9, _, Some(group)) => directory.rename_group(&group, &format!("q{}", self.made)),
+            (10, _, Some(group)) if self.dice.below(2) == 0 => directory.change(&group, |entry| entry.selected = !entry.selected),
+            (_, Some(user), Some(group)) => {
+                let nested = self.dice.below(4) == 0;
+                let member = if nested { self.dice.pick(&groups).cloned().unwrap() } else { user };
+                let place = directory.dn_of(&member);
+                directory.change(&group, |entry| {
+                    let members = entry.members.as_mut().unwrap();
+                    match members.iter().position(|member| *member == place) {
+                        Some(at) => drop(members.remove(at)),
+                        None => members.push(place.clone()),
+                    }
+                });
+            }
+            _ => {}
+        }
+    }
+
+    async fn start(seed: u64) -> Self {
+        let mut bridge = Bridge::start(Personality::default()).await;
+        let mut dice = Dice(fastrand::Rng::with_seed(seed));
+        bridge.directory.track();
+        if let Some(groups) = &mut bridge.rules.groups
+            && dice.below(2) == 0
+        {
+            groups.nesting = Nesting::Keep;
+        }
+        for number in 0..8 {
+            bridge.directory.add_user(&format!("s{number}"));
+        }
+        bridge.directory.put_group("a", &["s0", "s1"]);
+        bridge.directory.put_group("b", &["s2", "@a"]);
+        bridge.directory.put_group("root", &["s3", "@b"]);
+        if dice.below(2) == 0 {
+            let group_dns = vec![dn("cn=root,ou=groups,dc=example,dc=com")];
+            bridge.rules.users.scope = GroupScope { group_dns, nested: dice.below(3) > 0 };
+        }
+        Self { bridge, dice, made: 0 }
+    }
+}
+
+#[tokio::test]
+async fn after_any_changes_a_full_reading_finds_nothing_left_to_do() {
+    let mut everything = 0;
+    let mut cycles = 0;
+    for seed in 0..40 {
+        let mut play = Play::start(seed).await;
+        assert_eq!(play.bridge.sync().await.end, CycleEnd::Done, "seed {seed}");
+        for round in 0..12 {
+            for _ in 0..=play.dice.below(3) {
+                // The group that decides scope stays where it is, or nothing could be said of anybody.
+                play.something_happens();
+            }
+            let report = play.bridge.sync().await;
+            assert!(report.error.is_none(), "seed {seed}, round {round}: {:?}", report.error);
+            cycles += 1;
+            everything += usize::from(report.notes.iter().any(|note| note.starts_with("everything was read")));
+            let left = play.bridge.prepare().await.plan;
+            let held: BTreeSet<EntryId> = report.held.iter().map(|held| held.entry_id.clone()).collect();
+            let changes: Vec<_> = left.changes.iter().map(|planned| &planned.change).collect();
+            let changes: Vec<_> = changes.into_iter().filter(|change| !held.contains(&change.entry_id)).collect();
+            assert!(changes.is_empty(), "seed {seed}, round {round}: left {changes:#?}; notes {:?}", report.notes);
+        }
+    }
+    // Most of them were no full readings.
+    assert!(everything * 3 < cycles, "{everything} of {cycles} cycles read everything");
+}
+
+#[tokio::test]
+async fn a_cycle_with_nothing_changed_asks_the_target_nothing_and_judges_nobody() {
+    let bridge = Bridge::start(Personality::default()).await;
+    bridge.directory.track();
+    bridge.directory.add_user("ada");
+    bridge.directory.put_group("all", &["ada"]);
+    bridge.synced().await;
+    bridge.provider.forget_requests();
+    let report = bridge.sync().await;
+    assert_eq!(report.end, CycleEnd::Done);
+    assert!(report.prepared.is_none() && bridge.provider.requests().is_empty());
+}
+
+#[tokio::test]
+async fn who_leaves_is_revoked_in_the_same_cycle_in_each_way_of_leaving() {
+    type Leave = fn(&super::support::directory::Directory);
+    let ways: [(&str, Leave); 5] = [
+        ("deleted", |directory| directory.remove("id-ada")),
+        ("no longer selected", |directory| directory.change("id-ada", |entry| entry.selected = false)),
+        ("disabled", |directory| directory.set_status("ada", Status::Disabled)),
+        ("out of the scope group", |directory| directory.put_group("staff", &["bob", "@inner"])),
+        ("out of the nested scope group", |directory| directory.put_group("inner", &["eve"])),
+    ];
+    for (way, leave) in ways {
+        let mut bridge = Bridge::start(Personality::default()).await;
+        bridge.directory.track();
+        for name in ["ada", "bob", "eve"] {
+            bridge.directory.add_user(name);
+        }
+        let nested = way == "out of the nested scope group";
+        bridge.directory.put_group("inner", if nested { &["ada", "eve"] } else { &["eve"] });
+        bridge.directory.put_group("staff", if nested { &["bob", "@inner"] } else { &["ada", "bob", "@inner"] });
+        let group_dns = vec![dn("cn=staff,ou=groups,dc=example,dc=com")];
+        bridge.rules.users.scope = GroupScope { group_dns, nested: true };
+        bridge.synced().await;
+        assert_eq!(bridge.active(), ["ada", "bob", "eve"], "{way}");
+        leave(&bridge.directory);
+        let report = bridge.sync().await;
+        assert_eq!(report.end, CycleEnd::Done, "{way}: {:?}", report.held);
+        assert!(!report.notes.iter().any(|note| note.starts_with("everything")), "{way}: {:?}", report.notes);
+        assert_eq!(bridge.active(), ["bob", "eve"], "{way}");
+        let judged: Vec<ResourceType> =
+            report.prepared.iter().flat_map(|prepared| prepared.desired.entries.values().map(|one| one.resource_type)).collect();
+        assert!(judged.len() < 5, "{way}: {judged:?}");
+    }
+}
