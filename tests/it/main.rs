@@ -1,4 +1,5 @@
 //! Tests of the whole program and of its rooms against real servers: the table of contents.
+#![recursion_limit = "256"]
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(clippy::print_stdout, clippy::print_stderr, dead_code)]
 
