@@ -118,6 +118,7 @@ fn summary(report: &Report, trigger: Trigger) -> CycleSummary {
         messages,
         counts: plan.map(|plan| counted(plan, &report.applied)).unwrap_or_default(),
         held: plan.map(|_| report.held.clone()),
+        judged: None,
         quarantine: plan.map(quarantine),
     }
 }

@@ -31,6 +31,7 @@ pub use desired::{Desired, Judge, Judged};
 pub use fitting::{changes, is_changeable};
 pub use found::{Found, linked_as_it_is, managed};
 pub use matching::{Lookup, Situation, answers, entry_of, holders, lookups, situation};
+pub use names::folded;
 pub use planning::{linked, plan, unlinked};
 pub use requests::{requests, tally_of};
 pub use rules::{
