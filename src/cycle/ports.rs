@@ -338,6 +338,8 @@ pub struct CycleSummary {
     pub counts: Vec<(&'static str, u64)>,
     /// Entries held or refused. Replaces those of the channel's last cycle; `None` leaves them (nothing was judged).
     pub held: Option<Vec<Held>>,
+    /// Of whom `held` speaks: of nobody else is anything replaced. `None`: of everybody.
+    pub judged: Option<BTreeSet<EntryId>>,
     /// Kinds the guard stopped, with its message; empty lifts the quarantine. `None` leaves it as it was.
     pub quarantine: Option<Vec<(&'static str, String)>>,
 }

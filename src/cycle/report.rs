@@ -65,6 +65,7 @@ pub(super) fn summary(report: &Report, trigger: Trigger, judged: Option<&BTreeSe
         messages,
         counts: plan.map(|plan| counted(plan, &report.applied)).unwrap_or_default(),
         held: plan.map(|_| report.held.clone()),
+        judged: judged.cloned(),
         // Who was stopped and is not looked at now is still stopped.
         quarantine: plan.map(quarantine).filter(|rows| judged.is_none() || !rows.is_empty()),
     }

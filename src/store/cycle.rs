@@ -1,6 +1,6 @@
 //! Rows of cycles, and what a finished cycle replaces: held entries and quarantine.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::Value as Json;
@@ -55,7 +55,7 @@ pub(super) fn finish(connection: &Connection, cycle: &CycleRow, summary: &CycleS
         .prepare_cached("UPDATE cycle SET ended_at = ?2, ended_as = ?3, messages = ?4, counts = ?5 WHERE id = ?1")?
         .execute(params![cycle.id.0, now, summary.end.word(), messages.to_string(), counts.to_string()])?;
     if let Some(held) = &summary.held {
-        replace_held(connection, &cycle.channel, held, now)?;
+        replace_held(connection, &cycle.channel, held, summary.judged.as_ref(), now)?;
     }
     if let Some(quarantine) = &summary.quarantine {
         replace_quarantine(connection, &cycle.channel, quarantine, now)?;
@@ -84,10 +84,20 @@ pub(super) fn close_interrupted(connection: &Connection, now: i64) -> Result<(),
     Ok(())
 }
 
-fn replace_held(connection: &Connection, channel: &str, held: &[Held], now: i64) -> Result<(), Fault> {
+/// Of `judged` only those held are left; `None`: of everybody.
+fn replace_held(
+    connection: &Connection,
+    channel: &str,
+    held: &[Held],
+    judged: Option<&BTreeSet<EntryId>>,
+    now: i64,
+) -> Result<(), Fault> {
     let wanted: BTreeMap<&str, &Held> = held.iter().map(|held| (held.entry_id.as_str(), held)).collect();
-    let stored = keys(connection, "SELECT entry_id FROM held WHERE channel = ?1", channel)?;
-    for entry_id in stored.iter().filter(|entry_id| !wanted.contains_key(entry_id.as_str())) {
+    let replaced = match judged {
+        None => keys(connection, "SELECT entry_id FROM held WHERE channel = ?1", channel)?,
+        Some(judged) => judged.iter().map(|entry_id| entry_id.as_str().to_owned()).collect(),
+    };
+    for entry_id in replaced.iter().filter(|entry_id| !wanted.contains_key(entry_id.as_str())) {
         connection
             .prepare_cached("DELETE FROM held WHERE channel = ?1 AND entry_id = ?2")?
             .execute(params![channel, entry_id])?;

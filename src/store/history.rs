@@ -6,7 +6,7 @@ use rusqlite::Connection;
 use crate::cycle::CycleId;
 
 use super::fault::Fault;
-use super::refused;
+use super::{refused, roster};
 
 /// Closed journal rows and the cycles between the kept ones live this long.
 const HISTORY: SignedDuration = SignedDuration::from_hours(90 * 24);
@@ -24,6 +24,7 @@ pub(super) fn is_due(cycle: CycleId) -> bool {
 
 /// Removes what is old. Open intents stay with their cycles. Of old cycles the last of each day stays,
 /// as the guard's base for windows of any length, and each channel's last one that did not fail.
+/// Where a channel stands goes when it had no cycle for as long as history is kept.
 pub(super) fn sweep(connection: &Connection, now: Timestamp) -> Result<(), Fault> {
     let before = |age| now.checked_sub(age).unwrap_or(Timestamp::MIN).as_millisecond();
     let old = before(HISTORY);
@@ -38,6 +39,7 @@ pub(super) fn sweep(connection: &Connection, now: Timestamp) -> Result<(), Fault
     )?;
     connection.execute("DELETE FROM guard_event WHERE at < ?1", [before(GUARD_EVENTS)])?;
     refused::sweep(connection, now)?;
+    roster::sweep(connection, old)?;
     connection.execute("DELETE FROM member WHERE id NOT IN (SELECT member_id FROM membership)", [])?;
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 
 use crate::model::{EntryId, Origin, Resource, ResourceId, ResourceType};
-use crate::plan::{Edit, diff};
+use crate::plan::{Edit, diff, folded};
 
 use super::codec::{self, Paths};
 use super::fault::Fault;
@@ -35,12 +35,13 @@ pub(super) fn put(
     let resource_type = acknowledged.resource_type;
     let row = connection
         .prepare_cached(
-            "INSERT INTO link (target, entry_id, resource_type, resource_id, origin, attributes, created_at, changed_at)
-             VALUES (:target, :entry_id, :resource_type, :resource_id, :origin, :attributes, :now, :now)
+            "INSERT INTO link (target, entry_id, resource_type, resource_id, origin, attributes, name, created_at,
+                               changed_at)
+             VALUES (:target, :entry_id, :resource_type, :resource_id, :origin, :attributes, :name, :now, :now)
              ON CONFLICT (target, entry_id) DO UPDATE SET
                  created_at = iif(resource_id = excluded.resource_id, created_at, excluded.created_at),
                  resource_type = excluded.resource_type, resource_id = excluded.resource_id, origin = excluded.origin,
-                 attributes = excluded.attributes, changed_at = excluded.changed_at
+                 attributes = excluded.attributes, name = excluded.name, changed_at = excluded.changed_at
              RETURNING id",
         )?
         .query_row(
@@ -51,6 +52,7 @@ pub(super) fn put(
                 ":resource_id": resource_id.as_str(),
                 ":origin": origin.word(),
                 ":attributes": codec::attributes_text(&acknowledged.attributes),
+                ":name": acknowledged.name().map(folded),
                 ":now": now,
             },
             |row| row.get(0).map(LinkRow),
@@ -86,8 +88,14 @@ pub(super) fn edit(
         }
     }
     connection
-        .prepare_cached("UPDATE link SET resource_id = ?2, attributes = ?3, changed_at = ?4 WHERE id = ?1")?
-        .execute(params![row.0, resource_id.as_str(), codec::attributes_text(&resource.attributes), now])
+        .prepare_cached("UPDATE link SET resource_id = ?2, attributes = ?3, name = ?4, changed_at = ?5 WHERE id = ?1")?
+        .execute(params![
+            row.0,
+            resource_id.as_str(),
+            codec::attributes_text(&resource.attributes),
+            resource.name().map(folded),
+            now
+        ])
         .map_err(|error| taken(connection, target, entry_id, resource.resource_type, resource_id, error))?;
     mention::put(connection, row.0, &resource.attributes)
 }
@@ -117,6 +125,20 @@ pub(super) fn relink(connection: &Connection, target: &str, from: &EntryId, to: 
     Ok(())
 }
 
+/// Fills in by which name each link's resource is known, for links of a time when that was not written down.
+pub(super) fn name_all(connection: &Connection) -> Result<(), Fault> {
+    let mut paths = Paths::default();
+    let mut put = connection.prepare("UPDATE link SET name = ?2 WHERE id = ?1")?;
+    let mut statement = connection.prepare("SELECT id, resource_type, attributes FROM link")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    for (row, resource_type, attributes) in rows.collect::<Result<Vec<(i64, String, String)>, _>>()? {
+        let mut resource = Resource::empty(ResourceType::read(&resource_type)?);
+        resource.attributes = codec::attributes(&attributes, &mut paths)?;
+        put.execute(params![row, resource.name().map(folded)])?;
+    }
+    Ok(())
+}
+
 /// Replaces what is remembered as acknowledged.
 pub(super) fn correct(
     connection: &Connection,
@@ -126,9 +148,11 @@ pub(super) fn correct(
     now: i64,
 ) -> Result<(), Fault> {
     let row = required(connection, target, entry_id)?;
-    connection.prepare_cached("UPDATE link SET attributes = ?2, changed_at = ?3 WHERE id = ?1")?.execute(params![
+    let name = resource.name().map(folded);
+    connection.prepare_cached("UPDATE link SET attributes = ?2, name = ?3, changed_at = ?4 WHERE id = ?1")?.execute(params![
         row.0,
         codec::attributes_text(&resource.attributes),
+        name,
         now
     ])?;
     mention::put(connection, row.0, &resource.attributes)?;

@@ -10,9 +10,26 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use crate::cycle::StoreError;
 
 use super::fault::{Fault, unusable};
+use super::link;
+
+/// A schema, and what SQL cannot do of the way to it.
+struct Migration {
+    sql: &'static str,
+    then: fn(&Connection) -> Result<(), Fault>,
+}
+
+impl Migration {
+    const fn of(sql: &'static str) -> Self {
+        Self { sql, then: |_| Ok(()) }
+    }
+}
 
 /// Every schema in order; the number in `user_version` is how many of them were applied.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/001_first.sql"), include_str!("migrations/002_knowledge.sql")];
+const MIGRATIONS: &[Migration] = &[
+    Migration::of(include_str!("migrations/001_first.sql")),
+    Migration::of(include_str!("migrations/002_knowledge.sql")),
+    Migration { sql: include_str!("migrations/003_roster.sql"), then: link::name_all },
+];
 
 /// Marks the file as ours (`l2sc`).
 const APPLICATION_ID: i64 = 0x6C32_7363;
@@ -21,7 +38,7 @@ const APPLICATION_ID: i64 = 0x6C32_7363;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Statements kept prepared: more than this room has.
-const STATEMENTS: usize = 64;
+const STATEMENTS: usize = 128;
 
 /// The database in a state directory.
 pub(super) fn database(state_dir: &Path) -> PathBuf {
@@ -159,9 +176,10 @@ fn durable(connection: &Connection) -> Result<(), Fault> {
 
 /// Each migration is one transaction together with its number.
 fn migrate(connection: &mut Connection, applied: usize) -> Result<(), Fault> {
-    for (number, sql) in (1_i64..).zip(MIGRATIONS).skip(applied) {
+    for (number, migration) in (1_i64..).zip(MIGRATIONS).skip(applied) {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        transaction.execute_batch(sql)?;
+        transaction.execute_batch(migration.sql)?;
+        (migration.then)(&transaction)?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.pragma_update(None, "user_version", number)?;
         transaction.commit()?;

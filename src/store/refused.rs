@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 
 use crate::model::{EntryId, Refused};
 
@@ -51,11 +51,25 @@ pub(super) fn read(connection: &Connection, target: &str, now: Timestamp) -> Res
     let mut refused: BTreeMap<EntryId, Vec<Refused>> = BTreeMap::new();
     while let Some(row) = rows.next()? {
         let entry_id = EntryId::new(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?);
-        let due_at = row.get::<_, i64>(4)?.saturating_add(wait(row.get(3)?));
-        let due = due_at <= now.as_millisecond();
-        refused.entry(entry_id).or_default().push(Refused { digest: row.get(1)?, why: row.get(2)?, due });
+        refused.entry(entry_id).or_default().push(refusal(row, now)?);
     }
     Ok(refused)
+}
+
+/// What it refused of one entry: a query for [`read_one`].
+pub(super) const OF_ONE: &str =
+    "SELECT entry_id, digest, why, times, refused_at FROM refused WHERE target = ?1 AND entry_id = ?2 ORDER BY id";
+
+/// What a target refused of one entry.
+pub(super) fn read_one(connection: &Connection, target: &str, entry_id: &EntryId, now: Timestamp) -> Result<Vec<Refused>, Fault> {
+    let mut statement = connection.prepare_cached(OF_ONE)?;
+    let refused = statement.query_map([target, entry_id.as_str()], |row| refusal(row, now))?.collect::<Result<_, _>>()?;
+    Ok(refused)
+}
+
+fn refusal(row: &Row<'_>, now: Timestamp) -> rusqlite::Result<Refused> {
+    let due_at = row.get::<_, i64>(4)?.saturating_add(wait(row.get(3)?));
+    Ok(Refused { digest: row.get(1)?, why: row.get(2)?, due: due_at <= now.as_millisecond() })
 }
 
 /// Milliseconds that a request which was refused so often is left alone.

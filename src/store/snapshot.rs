@@ -25,8 +25,6 @@ pub(super) fn load(
     window: Duration,
     now: Timestamp,
 ) -> Result<Snapshot, Fault> {
-    let window = SignedDuration::try_from(window).unwrap_or(SignedDuration::MAX);
-    let since = now.checked_sub(window).unwrap_or(Timestamp::MIN).as_millisecond();
     let mut snapshot = Snapshot {
         links: links(connection, target)?,
         claims: claims(connection, target)?,
@@ -35,13 +33,19 @@ pub(super) fn load(
         refused: refused::read(connection, target.as_str(), now)?,
         scope_groups: scope_groups(connection, channel)?,
         knowledge: knowledge::read(connection, target.as_str())?,
-        tally: guard::tally(connection, target.as_str(), channel.as_str(), since)?,
+        tally: guard::tally(connection, target.as_str(), channel.as_str(), begin(window, now))?,
         first: is_first(connection, target, channel)?,
         others: BTreeMap::new(),
         linked: None,
     };
     unanswered(connection, target, channel, &mut snapshot)?;
     Ok(snapshot)
+}
+
+/// When a window began that ends now.
+pub(super) fn begin(window: Duration, now: Timestamp) -> i64 {
+    let window = SignedDuration::try_from(window).unwrap_or(SignedDuration::MAX);
+    now.checked_sub(window).unwrap_or(Timestamp::MIN).as_millisecond()
 }
 
 /// What a channel claims.
@@ -58,7 +62,7 @@ pub(super) fn linked(connection: &Connection, target: &str, channel: &str) -> Re
 }
 
 /// Text of a column without a copy.
-fn text<'a>(row: &'a Row<'_>, at: usize) -> Result<&'a str, Fault> {
+pub(super) fn text<'a>(row: &'a Row<'_>, at: usize) -> Result<&'a str, Fault> {
     Ok(row.get_ref(at)?.as_str().map_err(rusqlite::Error::from)?)
 }
 
@@ -71,22 +75,27 @@ fn links(connection: &Connection, target: &TargetName) -> Result<BTreeMap<EntryI
     let mut rows = statement.query([target.as_str()])?;
     let mut links = BTreeMap::new();
     while let Some(row) = rows.next()? {
-        let entry_id = EntryId::new(text(row, 1)?);
-        let acknowledged = Resource {
-            resource_type: ResourceType::read(text(row, 2)?)?,
-            attributes: codec::attributes(text(row, 5)?, &mut paths)?,
-            members: members.remove(&row.get(0)?).unwrap_or_default(),
-        };
-        let link = Link {
-            entry_id: entry_id.clone(),
-            resource_id: ResourceId::new(text(row, 3)?),
-            origin: Origin::read(text(row, 4)?)?,
-            acknowledged,
-            uncertain: Uncertain::default(),
-        };
-        links.insert(entry_id, link);
+        let link = link(row, &mut paths, &mut members)?;
+        links.insert(link.entry_id.clone(), link);
     }
     Ok(links)
+}
+
+/// A link of a row that begins with the columns of [`links`], with its members taken out of those of all groups. What is
+/// open of it is not in it yet.
+pub(super) fn link(row: &Row<'_>, paths: &mut Paths, members: &mut HashMap<i64, BTreeSet<EntryId>>) -> Result<Link, Fault> {
+    let acknowledged = Resource {
+        resource_type: ResourceType::read(text(row, 2)?)?,
+        attributes: codec::attributes(text(row, 5)?, paths)?,
+        members: members.remove(&row.get(0)?).unwrap_or_default(),
+    };
+    Ok(Link {
+        entry_id: EntryId::new(text(row, 1)?),
+        resource_id: ResourceId::new(text(row, 3)?),
+        origin: Origin::read(text(row, 4)?)?,
+        acknowledged,
+        uncertain: Uncertain::default(),
+    })
 }
 
 /// Members by the group's link row. Each entry id is allocated once.
@@ -133,13 +142,19 @@ fn claims(connection: &Connection, target: &TargetName) -> Result<BTreeMap<Entry
 fn leavers(connection: &Connection, target: &TargetName, now: Timestamp) -> Result<BTreeMap<EntryId, Leaver>, Fault> {
     let mut statement = connection
         .prepare_cached("SELECT entry_id, left_channel, left_at FROM link WHERE target = ?1 AND left_at IS NOT NULL")?;
-    let rows = statement.query_map([target.as_str()], |row| {
-        let milliseconds = now.as_millisecond().saturating_sub(row.get::<_, i64>(2)?);
-        let ago = Duration::from_millis(u64::try_from(milliseconds).unwrap_or_default());
-        let channel = ChannelName::new(row.get_ref(1)?.as_str()?);
-        Ok((EntryId::new(row.get_ref(0)?.as_str()?), Leaver { channel, ago }))
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    let mut rows = statement.query([target.as_str()])?;
+    let mut leavers = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        leavers.insert(EntryId::new(text(row, 0)?), leaver(text(row, 1)?, row.get(2)?, now));
+    }
+    Ok(leavers)
+}
+
+/// Who left a channel, and when.
+pub(super) fn leaver(channel: &str, left_at: i64, now: Timestamp) -> Leaver {
+    let milliseconds = now.as_millisecond().saturating_sub(left_at);
+    let ago = Duration::from_millis(u64::try_from(milliseconds).unwrap_or_default());
+    Leaver { channel: ChannelName::new(channel), ago }
 }
 
 /// What requests without an answer leave open. An open delete leaves nothing open: it is sent again,
@@ -151,21 +166,25 @@ fn unanswered(connection: &Connection, target: &TargetName, channel: &ChannelNam
     )?;
     let mut rows = statement.query(params![target.as_str(), channel.as_str()])?;
     while let Some(row) = rows.next()? {
-        let entry_id = EntryId::new(text(row, 0)?);
-        match (codec::action(text(row, 1)?)?, snapshot.links.get_mut(&entry_id)) {
-            (Action::Create(resource), None) => {
-                if row.get(2)? {
-                    snapshot.unanswered_creates.insert(entry_id, resource);
-                }
-            }
-            (Action::Update { edits, .. } | Action::Adopt { edits, .. } | Action::Relink { edits, .. }, Some(link)) => {
-                doubt(&mut link.uncertain, edits)
-            }
-            (Action::Create(_), Some(_)) | (Action::Update { .. } | Action::Adopt { .. } | Action::Relink { .. }, None) => {}
-            (Action::Delete { .. } | Action::Claim { .. } | Action::Release | Action::Forget, _) => {}
-        }
+        open(snapshot, EntryId::new(text(row, 0)?), codec::action(text(row, 1)?)?, row.get(2)?);
     }
     Ok(())
+}
+
+/// What one request without an answer leaves open. `own`: it is this channel's.
+pub(super) fn open(snapshot: &mut Snapshot, entry_id: EntryId, action: Action, own: bool) {
+    match (action, snapshot.links.get_mut(&entry_id)) {
+        (Action::Create(resource), None) => {
+            if own {
+                snapshot.unanswered_creates.insert(entry_id, resource);
+            }
+        }
+        (Action::Update { edits, .. } | Action::Adopt { edits, .. } | Action::Relink { edits, .. }, Some(link)) => {
+            doubt(&mut link.uncertain, edits)
+        }
+        (Action::Create(_), Some(_)) | (Action::Update { .. } | Action::Adopt { .. } | Action::Relink { .. }, None) => {}
+        (Action::Delete { .. } | Action::Claim { .. } | Action::Release | Action::Forget, _) => {}
+    }
 }
 
 fn doubt(uncertain: &mut Uncertain, edits: Vec<Edit>) {
@@ -181,7 +200,7 @@ fn doubt(uncertain: &mut Uncertain, edits: Vec<Edit>) {
 }
 
 /// Which entry each of the channel's scope groups was when it was last read.
-fn scope_groups(connection: &Connection, channel: &ChannelName) -> Result<BTreeMap<DnKey, EntryId>, Fault> {
+pub(super) fn scope_groups(connection: &Connection, channel: &ChannelName) -> Result<BTreeMap<DnKey, EntryId>, Fault> {
     let mut statement = connection.prepare_cached("SELECT dn_key, entry_id FROM scope_group WHERE channel = ?1")?;
     let rows = statement.query_map([channel.as_str()], |row| {
         Ok((DnKey::from_normalised(row.get_ref(0)?.as_str()?), EntryId::new(row.get_ref(1)?.as_str()?)))
@@ -190,7 +209,7 @@ fn scope_groups(connection: &Connection, channel: &ChannelName) -> Result<BTreeM
 }
 
 /// A cycle that failed, still runs or only previewed has not made the channel's first load.
-fn is_first(connection: &Connection, target: &TargetName, channel: &ChannelName) -> Result<bool, Fault> {
+pub(super) fn is_first(connection: &Connection, target: &TargetName, channel: &ChannelName) -> Result<bool, Fault> {
     let mut statement = connection.prepare_cached(
         "SELECT NOT EXISTS (SELECT 1 FROM cycle WHERE channel = ?1 AND target = ?2
                             AND ended_as <> 'failed' AND started_by <> 'preview')",

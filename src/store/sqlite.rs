@@ -13,7 +13,7 @@ use crate::model::{ChannelName, Dn, DnKey, EntryId, Knowledge, Seat, Settlement,
 use super::clock::Clock;
 use super::viewer::Viewer;
 use super::writer::Writer;
-use super::{cycle, history, journal, knowledge, lock, open, record};
+use super::{cycle, history, journal, knowledge, lock, open, record, roster};
 
 /// The state of one state directory, for writing. Clones share one writer.
 #[derive(Clone)]
@@ -45,6 +45,25 @@ impl Sqlite {
     pub async fn close(self) {
         self.writer.close().await;
     }
+
+    /// Reads over a connection of its own, so that a long answer holds no other channel's commit up.
+    async fn view<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Viewer) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (state_dir, now) = (Arc::clone(&self.state_dir), self.clock.now());
+        let reading = tokio::task::spawn_blocking(move || {
+            let removed = || StoreError::Unusable {
+                path: open::database(&state_dir).display().to_string(),
+                message: "was removed while it was in use".to_owned(),
+            };
+            Viewer::open_in(&state_dir, move || now)?.ok_or_else(removed).and_then(|viewer| question(&viewer))
+        });
+        reading.await.unwrap_or_else(|error| {
+            let path = open::database(&self.state_dir);
+            Err(StoreError::Failed(format!("{}: reading it ended early: {error}", path.display())))
+        })
+    }
 }
 
 impl std::fmt::Debug for Sqlite {
@@ -54,30 +73,14 @@ impl std::fmt::Debug for Sqlite {
 }
 
 impl Store for Sqlite {
-    /// Reads over a connection of its own, so that a long load holds no other channel's commit up.
     async fn load(&self, target: &TargetName, channel: &ChannelName, window: Duration) -> Result<Snapshot, StoreError> {
         let (target, channel) = (target.clone(), channel.clone());
-        let (state_dir, now) = (Arc::clone(&self.state_dir), self.clock.now());
-        let loading = tokio::task::spawn_blocking(move || {
-            Viewer::open_in(&state_dir, move || now)?.map_or_else(
-                || {
-                    Err(StoreError::Unusable {
-                        path: open::database(&state_dir).display().to_string(),
-                        message: "was removed while it was in use".to_owned(),
-                    })
-                },
-                |viewer| viewer.load(&target, &channel, window),
-            )
-        });
-        loading.await.unwrap_or_else(|error| {
-            let path = open::database(&self.state_dir);
-            Err(StoreError::Failed(format!("{}: reading it ended early: {error}", path.display())))
-        })
+        self.view(move |viewer| viewer.load(&target, &channel, window)).await
     }
 
     async fn standing(&self, channel: &ChannelName) -> Result<Option<Standing>, StoreError> {
-        let _ = channel;
-        Ok(None)
+        let channel = channel.clone();
+        self.view(move |viewer| viewer.standing(&channel)).await
     }
 
     async fn load_some(
@@ -87,28 +90,31 @@ impl Store for Sqlite {
         window: Duration,
         part: &Part,
     ) -> Result<Snapshot, StoreError> {
-        let _ = part;
-        self.load(target, channel, window).await
+        let (target, channel, part) = (target.clone(), channel.clone(), part.clone());
+        self.view(move |viewer| viewer.load_some(&target, &channel, window, &part)).await
     }
 
     async fn seats(&self, channel: &ChannelName, question: SeatQuestion) -> Result<Vec<Seat>, StoreError> {
-        let _ = (channel, question);
-        Ok(Vec::new())
+        let channel = channel.clone();
+        self.view(move |viewer| viewer.seats(&channel, &question)).await
     }
 
     async fn seated(&self, channel: &ChannelName) -> Result<BTreeSet<EntryId>, StoreError> {
-        let _ = channel;
-        Ok(BTreeSet::new())
+        let channel = channel.clone();
+        self.view(move |viewer| viewer.seated(&channel)).await
     }
 
     async fn containers(&self, channel: &ChannelName) -> Result<BTreeMap<EntryId, Dn>, StoreError> {
-        let _ = channel;
-        Ok(BTreeMap::new())
+        let channel = channel.clone();
+        self.view(move |viewer| viewer.containers(&channel)).await
     }
 
     async fn settle(&self, cycle: CycleId, settlement: Option<Settlement>) -> Result<(), StoreError> {
-        let _ = (cycle, settlement);
-        Ok(())
+        let work = move |connection: &rusqlite::Connection, now: Timestamp| {
+            let cycle = cycle::running(connection, cycle)?;
+            roster::settle(connection, &cycle, settlement.as_ref(), now.as_millisecond())
+        };
+        self.writer.run(work).await
     }
 
     async fn begin(&self, start: &CycleStart) -> Result<CycleId, StoreError> {

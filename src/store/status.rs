@@ -8,7 +8,7 @@ use crate::model::{ChannelName, EntryId, LinkedCounts, ResourceType, TargetName,
 
 use super::fault::Fault;
 use super::words::Word;
-use super::{knowledge, snapshot};
+use super::{knowledge, roster, snapshot};
 
 /// One channel at one target.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +31,17 @@ pub struct ChannelStatus {
     pub unanswered: u64,
     /// What is known about the target beyond its configuration.
     pub knowledge: Vec<FactStatus>,
+    /// How changes of its directory are followed; `None` while each cycle reads everything.
+    pub tracking: Option<TrackingStatus>,
+}
+
+/// Where a channel stands that is told what changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrackingStatus {
+    /// When everything was read last.
+    pub full_at: Timestamp,
+    /// Entries whose change is still to be made.
+    pub pending: u64,
 }
 
 /// A fact about a target.
@@ -107,6 +118,7 @@ pub(super) fn channels(connection: &Connection) -> Result<Vec<ChannelStatus>, Fa
             quarantine: quarantine(connection, &channel)?,
             unanswered: unanswered(connection, &channel, &target)?,
             knowledge: knowledge::dated(connection, &target)?,
+            tracking: roster::tracking(connection, &channel)?,
             channel: ChannelName::new(&channel),
             target: TargetName::new(&target),
         });

@@ -1,5 +1,6 @@
 //! The store for processes that only look, beside a writer or without one.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -7,13 +8,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
-use crate::cycle::StoreError;
-use crate::model::{ChannelName, Snapshot, TargetName};
+use crate::cycle::{Part, SeatQuestion, StoreError};
+use crate::model::{ChannelName, Dn, EntryId, Seat, Snapshot, Standing, TargetName};
 
 use super::clock::Clock;
 use super::fault::Fault;
 use super::status::{self, ChannelStatus};
-use super::{open, snapshot};
+use super::{open, part, roster, snapshot};
 
 /// A read-only view. Each question is answered from one consistent state; the database file stays as it is.
 pub struct Viewer {
@@ -38,6 +39,37 @@ impl Viewer {
     /// What is remembered of a target, as `Store::load` tells it.
     pub fn load(&self, target: &TargetName, channel: &ChannelName, window: Duration) -> Result<Snapshot, StoreError> {
         self.read(|connection| snapshot::load(connection, target, channel, window, self.clock.now()))
+    }
+
+    /// A part of what is remembered of a target, as `Store::load_some` tells it.
+    pub fn load_some(
+        &self,
+        target: &TargetName,
+        channel: &ChannelName,
+        window: Duration,
+        part: &Part,
+    ) -> Result<Snapshot, StoreError> {
+        self.read(|connection| part::load(connection, target, channel, window, part, self.clock.now()))
+    }
+
+    /// Where a channel stands, as `Store::standing` tells it.
+    pub fn standing(&self, channel: &ChannelName) -> Result<Option<Standing>, StoreError> {
+        self.read(|connection| roster::standing(connection, channel, self.clock.now()))
+    }
+
+    /// Seats, as `Store::seats` tells them.
+    pub fn seats(&self, channel: &ChannelName, question: &SeatQuestion) -> Result<Vec<Seat>, StoreError> {
+        self.read(|connection| roster::answer(connection, channel, question))
+    }
+
+    /// Every entry that has a seat.
+    pub fn seated(&self, channel: &ChannelName) -> Result<BTreeSet<EntryId>, StoreError> {
+        self.read(|connection| roster::seated(connection, channel))
+    }
+
+    /// The containers of the last full reading.
+    pub fn containers(&self, channel: &ChannelName) -> Result<BTreeMap<EntryId, Dn>, StoreError> {
+        self.read(|connection| roster::containers(connection, channel))
     }
 
     /// Every channel that ever began a cycle, by name.

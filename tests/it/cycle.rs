@@ -745,7 +745,14 @@ pub async fn apply(bridge: &Bridge, change: impl FnOnce(&mut ldap2scim::plan::Pl
     let cycle = store.begin(&start).await.unwrap();
     let (applied, result) = ldap2scim::cycle::apply(&channel, &store, cycle, &prepared, &bridge.stop, &progress).await;
     result.unwrap();
-    let summary = CycleSummary { end: CycleEnd::Done, messages: Vec::new(), counts: Vec::new(), held: None, quarantine: None };
+    let summary = CycleSummary {
+        end: CycleEnd::Done,
+        messages: Vec::new(),
+        counts: Vec::new(),
+        held: None,
+        judged: None,
+        quarantine: None,
+    };
     store.finish(cycle, &summary).await.unwrap();
     store.close().await;
     bridge.pass(Duration::from_secs(60));

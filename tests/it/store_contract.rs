@@ -99,7 +99,7 @@ fn edited(entry: &str, edits: Vec<Edit>) -> Recorded {
 }
 
 fn summary(end: CycleEnd) -> CycleSummary {
-    CycleSummary { end, messages: Vec::new(), counts: Vec::new(), held: None, quarantine: None }
+    CycleSummary { end, messages: Vec::new(), counts: Vec::new(), held: None, judged: None, quarantine: None }
 }
 
 async fn begin(store: &impl Store, channel: &str) -> CycleId {
@@ -852,7 +852,7 @@ mod sqlite {
         connection.pragma_update(None, "user_version", 99).unwrap();
         drop(connection);
         for error in [Sqlite::open(subject.path()).unwrap_err(), Viewer::open(subject.path()).unwrap_err()] {
-            assert!(matches!(error, StoreError::Newer { found: 99, known: 2, .. }), "{error:?}");
+            assert!(matches!(error, StoreError::Newer { found: 99, known: 3, .. }), "{error:?}");
         }
     }
 
@@ -887,7 +887,10 @@ mod sqlite {
             let cycle = begin(&store, "c").await;
             let messages = vec!["a sentence".to_owned()];
             let counts = vec![("update", 3), ("create", 1)];
-            store.finish(cycle, &CycleSummary { end: CycleEnd::DoneWithHeld, messages, counts, held, quarantine }).await.unwrap();
+            store
+                .finish(cycle, &CycleSummary { end: CycleEnd::DoneWithHeld, messages, counts, held, judged: None, quarantine })
+                .await
+                .unwrap();
             let status = subject.view().channels().unwrap().remove(0);
             let held: Vec<_> = status.held.iter().map(|held| (held.name.clone(), held.why.clone(), held.since)).collect();
             let kinds: Vec<_> = status.quarantine.iter().map(|kind| (kind.kind.clone(), kind.since)).collect();
