@@ -121,8 +121,13 @@ async fn desired<S: Source, T: Target, St: Store>(
     if let Some(twin) = at.iter().filter(|seat| is_other(seat)).find(twin) {
         return Ok(Err(format!("{} is the DN of another entry than before, or of two", twin.dn)));
     }
-    let roots: BTreeSet<EntryId> = wanted.scope_groups.iter().filter_map(|group| group.id.clone()).collect();
-    let mut roots = store.seats(name, SeatQuestion::Of(roots)).await?;
+    let ids: BTreeSet<EntryId> = wanted.scope_groups.iter().filter_map(|group| group.id.clone()).collect();
+    let mut roots = store.seats(name, SeatQuestion::Of(ids.clone())).await?;
+    let is_there =
+        |id: &EntryId| !found.absent.contains(id) && (found.read.contains_key(id) || roots.iter().any(|root| root.id == *id));
+    if ids.len() < wanted.scope_groups.len() || !ids.iter().all(is_there) {
+        return Ok(Err("a group that decides scope is not there".to_owned()));
+    }
     // Whoever is in one of them is found from below.
     roots.iter_mut().for_each(|root| root.members = root.members.take().map(|_| BTreeSet::new()));
     let above = store.seats(name, SeatQuestion::Above(own)).await?;

@@ -27,6 +27,8 @@ struct Play {
     bridge: Bridge,
     dice: Dice,
     made: usize,
+    /// What happened, to be told where something goes wrong.
+    story: Vec<String>,
 }
 
 impl Play {
@@ -45,7 +47,9 @@ impl Play {
         let user = self.dice.pick(&users).cloned();
         let group = self.dice.pick(&groups).cloned();
         self.made += 1;
-        match (self.dice.below(13), user, group) {
+        let what = self.dice.below(13);
+        self.story.push(format!("{}: {what} {user:?} {group:?}", self.made));
+        match (what, user, group) {
             (0, ..) => directory.add_user(&format!("u{}", self.made)),
             (1, Some(user), _) => directory.remove(&user),
             (2, Some(user), _) => directory.rename_user(&user, &format!("r{}", self.made)),
@@ -75,6 +79,7 @@ impl Play {
             (_, Some(user), Some(group)) => {
                 let nested = self.dice.below(4) == 0;
                 let member = if nested { self.dice.pick(&groups).cloned().unwrap() } else { user };
+                self.story.push(format!("toggles {member} in {group}"));
                 let place = directory.dn_of(&member);
                 directory.change(&group, |entry| {
                     let members = entry.members.as_mut().unwrap();
@@ -107,7 +112,7 @@ impl Play {
             let group_dns = vec![dn("cn=root,ou=groups,dc=example,dc=com")];
             bridge.rules.users.scope = GroupScope { group_dns, nested: dice.below(3) > 0 };
         }
-        Self { bridge, dice, made: 0 }
+        Self { bridge, dice, made: 0, story: Vec::new() }
     }
 }
 
@@ -131,7 +136,12 @@ async fn after_any_changes_a_full_reading_finds_nothing_left_to_do() {
             let held: BTreeSet<EntryId> = report.held.iter().map(|held| held.entry_id.clone()).collect();
             let changes: Vec<_> = left.changes.iter().map(|planned| &planned.change).collect();
             let changes: Vec<_> = changes.into_iter().filter(|change| !held.contains(&change.entry_id)).collect();
-            assert!(changes.is_empty(), "seed {seed}, round {round}: left {changes:#?}; notes {:?}", report.notes);
+            assert!(
+                changes.is_empty(),
+                "seed {seed}, round {round}: left {changes:#?}; notes {:?}; {:#?}",
+                report.notes,
+                play.story
+            );
         }
     }
     // Most of them were no full readings.

@@ -230,7 +230,8 @@ impl Source for Directory {
         }
         let Some(watermark) = inside.mark() else { return Ok(Changes::Lost("this directory tracks nothing".into())) };
         let then = &inside.then.as_ref().unwrap()[since.as_str().parse::<usize>().unwrap()];
-        let told = |entry: &Entry| format!("{entry:?}");
+        // A value does not show in what is printed of it.
+        let told = |entry: &Entry| (format!("{entry:?}"), entry.attributes.clone());
         let touched = inside.entries.values().filter(|entry| then.get(&entry.id).map(told) != Some(told(entry)));
         let kind = |entry: &Entry| match entry.resource_type {
             ResourceType::User => Kind::User,
