@@ -8,6 +8,7 @@ use crate::model::{
     AttributePath, AttributeValue, Capabilities, Coverage, Dn, DnKey, Entry, EntryId, Resource, ResourceType, Status, Value,
 };
 
+use super::doubt::{Doubt, Doubts};
 use super::membership::{Graph, Node, Reach};
 use super::scope::{self, Scope};
 use super::{Nesting, Rules, fitting};
@@ -33,6 +34,8 @@ pub struct Judged {
     pub open_references: BTreeSet<AttributePath>,
     /// Groups: true if every member was read, so that whoever is not among them has left.
     pub members_whole: bool,
+    /// Groups: those who may be members, which cannot be told: they are neither added nor removed.
+    pub in_doubt: Doubt,
 }
 
 /// A whole reading, judged.
@@ -106,10 +109,14 @@ impl<'a> Judge<'a> {
         let mapped = mapped.and_then(|mapped| self.fitted(mapped));
         let seat = Seat { id: entry.id.clone(), dn: entry.dn.clone(), selected: entry.selected, status: entry.status, mapped };
         match entry.resource_type {
-            ResourceType::User => self.users.push(seat),
+            ResourceType::User => {
+                self.graph.carry(&entry.aliases, entry.dn.key());
+                self.users.push(seat);
+            }
             ResourceType::Group => {
                 let members = entry.members.as_ref().map(|members| members.iter().map(|dn| dn.key().clone()).collect());
-                self.graph.insert(Node { entry_id: entry.id.clone(), dn: entry.dn.clone(), members });
+                let aliases = entry.member_aliases.clone();
+                self.graph.insert(Node { entry_id: entry.id.clone(), dn: entry.dn.clone(), members, aliases });
                 self.groups.push(seat);
             }
         }
@@ -192,13 +199,17 @@ impl<'a> Judge<'a> {
         let group_scopes: BTreeMap<&DnKey, Scope> =
             self.groups.iter().map(|seat| (seat.dn.key(), scope_of(seat, scopes.of_group(&seat.dn, seat.selected)))).collect();
         let mut members_left_out = 0;
+        let mut doubts = Doubts::default();
         for seat in &self.groups {
             let scope = group_scopes.get(seat.dn.key()).cloned().unwrap_or(Scope::Out(String::new()));
             let mut mapped = seat.mapped.clone().map(|mapped| mapped.resource);
             let mut members_whole = coverage.is_full() && scopes.is_whole();
+            let mut in_doubt = Doubt::default();
             if let (Scope::In(_) | Scope::Unknown(_), Ok(resource)) = (&scope, &mut mapped) {
                 let reach = self.members(&seat.dn, &group_scopes);
                 members_whole &= reach.complete;
+                members_left_out += reach.unknown;
+                in_doubt = doubts.of(&reach, &by_dn);
                 for member in reach.members() {
                     let nested = group_scopes.get(member);
                     let keeps = |id: &&EntryId| match nested {
@@ -217,7 +228,7 @@ impl<'a> Judge<'a> {
                 }
             }
             let judged = judged(seat, ResourceType::Group, scope, mapped);
-            entries.insert(seat.id.clone(), Judged { members_whole, ..judged });
+            entries.insert(seat.id.clone(), Judged { members_whole, in_doubt, ..judged });
         }
         let scope_groups = self.scope_groups();
         Desired { entries, coverage, members_left_out, references_outside, scope_groups, not_sent: self.not_sent }
@@ -274,5 +285,16 @@ fn judged(seat: &Seat, resource_type: ResourceType, scope: Scope, mapped: Result
     let name = mapped.as_ref().ok().and_then(Resource::name).unwrap_or(seat.dn.as_str()).to_owned();
     let (entry_id, dn) = (seat.id.clone(), seat.dn.clone());
     let open_references = BTreeSet::new();
-    Judged { entry_id, dn, resource_type, name, scope, status: seat.status, mapped, open_references, members_whole: true }
+    Judged {
+        entry_id,
+        dn,
+        resource_type,
+        name,
+        scope,
+        status: seat.status,
+        mapped,
+        open_references,
+        members_whole: true,
+        in_doubt: Doubt::default(),
+    }
 }
