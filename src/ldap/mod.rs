@@ -24,6 +24,7 @@ mod raw_entry;
 mod search;
 
 mod id;
+mod sid;
 mod vendor;
 
 mod ending;
@@ -32,6 +33,8 @@ mod session;
 
 mod causes;
 mod decode;
+mod foreign;
+mod member_url;
 mod members;
 mod ranges;
 mod reading;
