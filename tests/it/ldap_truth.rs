@@ -19,8 +19,8 @@ use crate::support::slapd::{self, Setup, Slapd};
 
 /// What is read so far; where it is not, the truth about it is left out of the comparison.
 const ACCOUNTS_EXPIRE: bool = false;
-const PRIMARY_GROUPS_COUNT: bool = false;
-const LISTS_OF_UIDS_AND_SEARCHES_ARE_GROUPS: bool = false;
+const PRIMARY_GROUPS_COUNT: bool = true;
+const LISTS_OF_UIDS_AND_SEARCHES_ARE_GROUPS: bool = true;
 
 fn is_compared(group: &str) -> bool {
     match group {
