@@ -34,6 +34,7 @@ mod session;
 mod causes;
 mod decode;
 mod foreign;
+mod in_chain;
 mod member_url;
 mod members;
 mod ranges;

@@ -153,6 +153,10 @@ impl Reading<'_> {
 
     /// Reads the groups outside the bases that `roots` reach, however many steps away.
     async fn outside(&mut self, roots: Vec<DnKey>, bases: &[Dn], purpose: Purpose) -> Result<(), Halt> {
+        let chained = match purpose {
+            Purpose::Scope => self.in_chain(&roots).await?,
+            Purpose::Membership => false,
+        };
         let mut reached: HashSet<DnKey> = roots.iter().cloned().collect();
         let mut level: Vec<DnKey> = reached.iter().cloned().collect();
         while !level.is_empty() {
@@ -166,7 +170,7 @@ impl Reading<'_> {
             }
             let unread: Vec<&Dn> = new
                 .iter()
-                .filter(|dn| foreign(dn).is_none())
+                .filter(|dn| foreign(dn).is_none() && !(chained && self.is_shown_in_chain(dn)))
                 .filter(|dn| !self.groups.contains_key(dn.key()) && !bases.iter().any(|base| dn.is_within(base)))
                 .collect();
             for some in unread.chunks(AT_ONCE) {
@@ -175,6 +179,22 @@ impl Reading<'_> {
             level = new.iter().map(Dn::key).filter(|key| self.groups.contains_key(key)).cloned().collect();
         }
         Ok(())
+    }
+
+    /// Reads the groups below these as the server's own rule tells them; false if it does not tell.
+    async fn in_chain(&mut self, roots: &[DnKey]) -> Result<bool, Halt> {
+        let deciding = self.wanted.scope_groups.iter().map(|group| &group.dn).filter(|dn| roots.contains(dn.key()));
+        let deciding: Vec<Dn> = deciding.cloned().collect();
+        // One that was moved has another DN than the admin's.
+        if deciding.is_empty() || roots.iter().any(|root| deciding.iter().all(|dn| dn.key() != root)) {
+            return Ok(false);
+        }
+        let Some(found) = self.groups_in_chain(&deciding).await? else { return Ok(false) };
+        let unread: Vec<&Dn> = found.iter().filter(|dn| !self.groups.contains_key(dn.key())).collect();
+        for some in unread.chunks(AT_ONCE) {
+            self.possible_groups(some, Purpose::Scope).await?;
+        }
+        Ok(true)
     }
 
     /// Reads members that may be groups. One that does not exist is a stale value and matters to nobody.

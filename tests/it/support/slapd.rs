@@ -260,6 +260,7 @@ fn write_configuration(directory: &Path, setup: &Setup) {
                 "overlay refint\nrefint_attributes member uniqueMember manager\nrefint_nothing cn=admin,dc=example,dc=com\n"
                     .to_owned()
             }
+            "dynlist" => "overlay dynlist\ndynlist-attrset groupOfURLs memberURL member\n".to_owned(),
             other => format!("overlay {other}\n"),
         })
         .collect();
