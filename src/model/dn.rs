@@ -322,7 +322,8 @@ mod tests {
 
     #[test]
     fn what_is_escaped_is_no_code_and_a_code_of_another_kind_is_no_text() {
-        let names = ["cn=hi", r"cn=\#04024869", "cn=#04024869,dc=x", "cn=#0202486900", "cn=#02024869", r"cn=\48\ff", r"cn=\#octets:48ff"];
+        let names =
+            ["cn=hi", r"cn=\#04024869", "cn=#04024869,dc=x", "cn=#0202486900", "cn=#02024869", r"cn=\48\ff", r"cn=\#octets:48ff"];
         let keys: std::collections::BTreeSet<&str> = names.iter().copied().collect();
         let parsed: std::collections::BTreeSet<Dn> = keys.iter().map(|name| dn(name)).collect();
         assert_eq!(parsed.len(), names.len(), "{parsed:?}");

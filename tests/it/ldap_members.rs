@@ -63,9 +63,7 @@ fn unit(name: &str) -> String {
 }
 
 fn user(uid: &str, city: &str) -> String {
-    format!(
-        "dn: cn={uid},ou=People,{SUFFIX}\nobjectClass: inetOrgPerson\nuid: {uid}\ncn: {uid}\nsn: Example\nl: {city}\n\n"
-    )
+    format!("dn: cn={uid},ou=People,{SUFFIX}\nobjectClass: inetOrgPerson\nuid: {uid}\ncn: {uid}\nsn: Example\nl: {city}\n\n")
 }
 
 fn by_rule(name: &str, urls: &[&str]) -> String {
