@@ -10,6 +10,7 @@ pub const KEYS: &[&str] = &[
     "sources.*.start_tls",
     "sources.*.ca_file",
     "sources.*.allow_cleartext",
+    "sources.*.in_chain",
     "sources.*.page_size",
     "sources.*.bind",
     "sources.*.bind.dn",

@@ -37,6 +37,11 @@ pub(super) fn source(name: &str, field: Field<'_>) -> Option<ldap::Settings> {
     let allow_cleartext = section.optional("allow_cleartext").and_then(|field| flag(&field)).unwrap_or(false);
     let ca_file = ca_file(&section);
     let page_size = section.optional("page_size").and_then(|field| whole(&field, 1, LARGEST_PAGE)).unwrap_or(PAGE);
+    let in_chain_field = section.optional("in_chain");
+    let in_chain = in_chain_field.as_ref().and_then(flag).unwrap_or(false);
+    if let (true, Some(field)) = (in_chain && vendor.is_some_and(|vendor| vendor != Vendor::ActiveDirectory), &in_chain_field) {
+        field.wrong("the matching rule in-chain is Active Directory's");
+    }
     let [connect_timeout, operation_timeout] = timeouts(&section, "operation", [CONNECT, OPERATION]);
     let binds = section.optional("bind");
     let bind = match binds.clone() {
@@ -68,6 +73,7 @@ pub(super) fn source(name: &str, field: Field<'_>) -> Option<ldap::Settings> {
         start_tls,
         ca_file,
         allow_cleartext,
+        in_chain,
         page_size: u32::try_from(page_size).unwrap_or(u32::MAX),
         connect_timeout,
         operation_timeout,

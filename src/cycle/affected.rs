@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use crate::model::{
-    ChannelName, Coverage, Delta, Dn, DnKey, Entry, EntryId, Kind, MemberName, Place, ResourceType, Seat, Standing, TargetName,
-    Wanted, Watermark,
+    Alias, ChannelName, Coverage, Delta, Dn, DnKey, Entry, EntryId, Kind, MemberName, Place, ResourceType, Seat, Standing,
+    TargetName, Wanted, Watermark,
 };
 use crate::plan::Rules;
 
@@ -220,9 +220,11 @@ impl<S: Source, St: Store> Searching<'_, S, St> {
         if !concerns.referred.is_empty() {
             add(self.seats(SeatQuestion::Referring(concerns.referred.clone())).await?, &mut places);
         }
+        // Whoever was seen may have come into a group that lists members by a rule, or left it.
+        concerns.former.insert(MemberName::Alias(Alias::by_rule()));
         let above: BTreeSet<MemberName> =
             concerns.names.iter().chain(&concerns.former).chain(&concerns.groups).chain(&concerns.changed).cloned().collect();
-        let above = if above.is_empty() { Vec::new() } else { self.seats(SeatQuestion::Above(above)).await? };
+        let above = self.seats(SeatQuestion::Above(above)).await?;
         let lists_former = |seat: &Seat| {
             seat.members.as_ref().is_some_and(|members| members.iter().any(|member| concerns.former.contains(member)))
         };

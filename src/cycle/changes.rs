@@ -114,6 +114,11 @@ async fn desired<S: Source, T: Target, St: Store>(
     found.read.values().for_each(|entry| judge.take(entry));
     let own: BTreeSet<MemberName> = found.read.values().flat_map(names).collect();
     let members: BTreeSet<MemberName> = found.read.values().filter_map(listed).flatten().collect();
+    let untold = members.iter().filter_map(|member| match member {
+        MemberName::Alias(alias) => Some(MemberName::Alias(alias.its_untold())),
+        MemberName::Dn(_) => None,
+    });
+    let members: BTreeSet<MemberName> = untold.chain(members.iter().cloned()).collect();
     let referred = judge.references().into_iter().map(MemberName::Dn);
     let at = store.seats(name, SeatQuestion::At(own.iter().cloned().chain(members).chain(referred).collect())).await?;
     let is_other = |seat: &Seat| !found.read.contains_key(&seat.id) && !found.absent.contains(&seat.id);

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{AttributeName, AttributeValue, Dn, Entry, EntryId, ResourceType, Status};
+use crate::model::{Alias, AttributeName, AttributeValue, Dn, Entry, EntryId, ResourceType, Status, Wanted};
 
 use super::members::member_dns;
 use super::raw_entry::RawEntry;
-use super::vendor::Facts;
+use super::vendor::{Facts, MEMBER_URL};
 
 /// How much of a group's members came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,24 +17,36 @@ pub enum Members {
     InPart,
 }
 
-/// The attributes to ask for: the given ones and what we need ourselves, each once.
-pub fn attributes(facts: &Facts, resource_type: ResourceType, wanted: &[AttributeName]) -> Vec<String> {
-    let own: Vec<&str> = match resource_type {
-        ResourceType::User => facts.status_attributes.to_vec(),
-        ResourceType::Group => facts.member_attributes.iter().copied().chain(["objectClass"]).collect(),
+/// The attributes to ask for: those that are wanted and what we need ourselves, each once.
+pub fn attributes(facts: &Facts, resource_type: ResourceType, wanted: &Wanted) -> Vec<String> {
+    let (own, mapped): (Vec<&str>, _) = match resource_type {
+        ResourceType::User => {
+            let listed = if follows_membership(wanted) { facts.listing.user_attributes } else { &[] };
+            (facts.status_attributes.iter().chain(listed).copied().collect(), &wanted.user_attributes)
+        }
+        ResourceType::Group => {
+            let listing = facts.member_attributes.iter().chain(facts.listing.group_attributes);
+            (listing.copied().chain(["objectClass"]).collect(), &wanted.group_attributes)
+        }
     };
     let mut names: Vec<AttributeName> =
-        std::iter::once(facts.id_attribute).chain(own).map(AttributeName::new).chain(wanted.iter().cloned()).collect();
+        std::iter::once(facts.id_attribute).chain(own).map(AttributeName::new).chain(mapped.iter().cloned()).collect();
     names.sort();
     names.dedup();
     names.iter().map(|name| name.as_str().to_owned()).collect()
 }
 
+/// True if it matters who is in which group.
+fn follows_membership(wanted: &Wanted) -> bool {
+    wanted.membership || !wanted.scope_groups.is_empty()
+}
+
 /// The user, or a sentence on why it is none.
-pub fn user(mut raw: RawEntry, facts: &Facts, wanted: &[AttributeName]) -> Result<Entry, String> {
+pub fn user(mut raw: RawEntry, facts: &Facts, wanted: &Wanted) -> Result<Entry, String> {
     let (id, dn) = identity(&raw, facts)?;
     let status = (facts.status)(&raw);
-    let attributes = wanted_of(&mut raw, wanted);
+    let aliases = if follows_membership(wanted) { (facts.listing.of_user)(&raw) } else { Vec::new() };
+    let attributes = wanted_of(&mut raw, &wanted.user_attributes);
     Ok(Entry {
         id,
         dn,
@@ -42,7 +54,7 @@ pub fn user(mut raw: RawEntry, facts: &Facts, wanted: &[AttributeName]) -> Resul
         selected: true,
         status,
         status_until: None,
-        aliases: Vec::new(),
+        aliases,
         members: None,
         member_aliases: Vec::new(),
         attributes,
@@ -50,8 +62,12 @@ pub fn user(mut raw: RawEntry, facts: &Facts, wanted: &[AttributeName]) -> Resul
 }
 
 /// The group, or a sentence on why it is none.
-pub fn group(mut raw: RawEntry, facts: &Facts, wanted: &[AttributeName], came: Members) -> Result<Entry, String> {
+pub fn group(mut raw: RawEntry, facts: &Facts, wanted: &Wanted, came: Members) -> Result<Entry, String> {
     let (id, dn) = identity(&raw, facts)?;
+    let mut member_aliases = (facts.listing.of_group)(&raw);
+    if !raw.values(MEMBER_URL).is_empty() {
+        member_aliases.push(Alias::by_rule());
+    }
     let mut members = Vec::new();
     for name in facts.member_attributes {
         let (dns, ignored) = member_dns(&raw.take(&AttributeName::new(name)));
@@ -64,7 +80,7 @@ pub fn group(mut raw: RawEntry, facts: &Facts, wanted: &[AttributeName], came: M
         Members::Whole => Some(members),
         Members::InPart => None,
     };
-    let attributes = wanted_of(&mut raw, wanted);
+    let attributes = wanted_of(&mut raw, &wanted.group_attributes);
     Ok(Entry {
         id,
         dn,
@@ -74,7 +90,7 @@ pub fn group(mut raw: RawEntry, facts: &Facts, wanted: &[AttributeName], came: M
         status_until: None,
         aliases: Vec::new(),
         members,
-        member_aliases: Vec::new(),
+        member_aliases,
         attributes,
     })
 }

@@ -24,6 +24,7 @@ mod raw_entry;
 mod search;
 
 mod id;
+mod sid;
 mod vendor;
 
 mod ending;
@@ -32,6 +33,9 @@ mod session;
 
 mod causes;
 mod decode;
+mod foreign;
+mod in_chain;
+mod member_url;
 mod members;
 mod ranges;
 mod reading;

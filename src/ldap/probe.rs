@@ -5,14 +5,18 @@ use std::collections::BTreeSet;
 use ldap3::Scope;
 
 use crate::cycle::SourceError;
-use crate::model::{AttributeName, Dn, ResourceType, Selection, Status, Vendor, Wanted};
+use crate::model::{Alias, AttributeName, Dn, ResourceType, Selection, Status, Vendor, Wanted};
 
 use super::causes::Causes;
 use super::decode;
+use super::foreign::foreign;
+use super::members::member_dns;
 use super::raw_entry::RawEntry;
 use super::reading::outermost;
-use super::search::{Item, Query};
+use super::search::{Item, Query, SearchError};
 use super::session::Session;
+use super::vendor::{Facts, MEMBER_URL};
+use super::walk;
 
 /// What was seen. Counts are of a sample: a page at most of each kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,14 +52,14 @@ pub async fn look(session: &Session, wanted: &Wanted) -> Result<Probe, SourceErr
     let facts = session.facts;
     let mut warnings = Causes::default();
     let user_filter = wanted.users.filter.as_deref().unwrap_or(facts.user_filter);
-    let mut user_attributes = decode::attributes(facts, ResourceType::User, &wanted.user_attributes);
+    let mut user_attributes = decode::attributes(facts, ResourceType::User, wanted);
     user_attributes.push("objectClass".to_owned());
     let users = sample(session, &wanted.users, user_filter, user_attributes, &mut warnings).await?;
     let groups = match &wanted.groups {
         None => Vec::new(),
         Some(selection) => {
             let filter = selection.filter.as_deref().unwrap_or(facts.group_filter);
-            let attributes = decode::attributes(facts, ResourceType::Group, &wanted.group_attributes);
+            let attributes = decode::attributes(facts, ResourceType::Group, wanted);
             sample(session, selection, filter, attributes, &mut warnings).await?
         }
     };
@@ -90,8 +94,9 @@ pub async fn look(session: &Session, wanted: &Wanted) -> Result<Probe, SourceErr
             warnings.add(format!("Entries come without {}, their lasting id: grant the right to read it.", facts.id_attribute));
         }
     }
+    names(&users, &groups, facts, &mut warnings);
     for group in &wanted.scope_groups {
-        scope_group(session, &group.dn, &mut warnings).await?;
+        scope_group(session, wanted, &group.dn, &mut warnings).await?;
     }
     Ok(Probe {
         vendor: facts.vendor,
@@ -144,8 +149,8 @@ async fn sample(
 }
 
 /// Warns if a group that decides scope is not there, is none, or shows no members.
-async fn scope_group(session: &Session, dn: &Dn, warnings: &mut Causes) -> Result<(), SourceError> {
-    let attributes = decode::attributes(session.facts, ResourceType::Group, &[]);
+async fn scope_group(session: &Session, wanted: &Wanted, dn: &Dn, warnings: &mut Causes) -> Result<(), SourceError> {
+    let attributes = decode::attributes(session.facts, ResourceType::Group, wanted);
     let filter = "(objectClass=*)".to_owned();
     let mut search = session.search(Query { base: dn.as_str().to_owned(), scope: Scope::Base, filter, attributes });
     let mut found = None;
@@ -169,12 +174,53 @@ async fn scope_group(session: &Session, dn: &Dn, warnings: &mut Causes) -> Resul
         Some(raw) if !decode::is_group(&raw, session.facts) => {
             warnings.add(format!("{dn}, which decides scope, is not a group."));
         }
-        Some(raw) if session.facts.member_attributes.iter().all(|name| raw.values(name).is_empty()) => {
-            warnings.add(format!("The group {dn}, which decides scope, has no members that we can see."));
+        Some(raw) => {
+            let failed = |error: SearchError| SourceError::Failed { url: session.url.to_string(), message: error.to_string() };
+            if !shows_somebody(session, wanted, &raw).await.map_err(failed)? {
+                warnings.add(format!("The group {dn}, which decides scope, has no members that we can see."));
+            }
         }
-        Some(_) => {}
     }
     Ok(())
+}
+
+/// True if a group lists members in one way or another.
+async fn shows_somebody(session: &Session, wanted: &Wanted, raw: &RawEntry) -> Result<bool, SearchError> {
+    let facts = session.facts;
+    if facts.member_attributes.iter().chain(&[MEMBER_URL]).any(|name| !raw.values(name).is_empty()) {
+        return Ok(true);
+    }
+    for alias in (facts.listing.of_group)(raw) {
+        match (facts.listing.carriers)(&alias) {
+            None => return Ok(!alias.is_untold()),
+            Some(filter) if walk::somebody_matches(session, wanted, &filter).await? => return Ok(true),
+            Some(_) => {}
+        }
+    }
+    Ok(false)
+}
+
+/// Warns of members that nobody can be found for.
+fn names(users: &[RawEntry], groups: &[RawEntry], facts: &Facts, warnings: &mut Causes) {
+    let untold = |of: fn(&RawEntry) -> Vec<Alias>, raw: &RawEntry| of(raw).iter().any(Alias::is_untold);
+    let listed = groups.iter().any(|group| !(facts.listing.of_group)(group).is_empty());
+    let unnamed = users.iter().filter(|user| untold(facts.listing.of_user, user)).count();
+    if listed && unnamed > 0 {
+        let names = facts.listing.user_attributes.join(", ");
+        warnings.add(format!("{unnamed} users came without all of {names}, by which groups list them: they are removed from no group that may mean them. Grant the bind account the right to read it."));
+    }
+    let unnamed = groups.iter().filter(|group| untold(facts.listing.of_group, group)).count();
+    if unnamed > 0 {
+        let names = facts.listing.group_attributes.join(", ");
+        warnings.add(format!("{unnamed} groups came without {names}, so nobody knows whose primary group they are: nobody is removed from them. Grant the bind account the right to read it."));
+    }
+    let members =
+        groups.iter().flat_map(|group| facts.member_attributes.iter().flat_map(|name| member_dns(group.values(name)).0));
+    let outside = members.filter(|member| foreign(member).is_some()).count();
+    if outside > 0 {
+        warnings
+            .add(format!("{outside} members of the groups looked at stand for somebody outside the forest, and are left out."));
+    }
 }
 
 /// The names that no entry has a value for.

@@ -16,9 +16,9 @@ pub async fn rest(session: &Session, dn: &str, name: &AttributeName, mut next: u
     let mut all = Vec::new();
     for _ in 0..MOST {
         let mut entry = fetch(session, dn, name, next).await?;
-        let range = entry.range(name).filter(|range| range.first == next);
+        let range = entry.range(name);
         let values = entry.take(name);
-        let Some(range) = range.filter(|_| !values.is_empty()) else {
+        let Some(range) = range.filter(|range| !values.is_empty() && range.first == next) else {
             return Err(SearchError::Pages("the server sent another range than the one asked for"));
         };
         all.extend(values);

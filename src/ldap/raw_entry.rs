@@ -52,14 +52,17 @@ impl RawEntry {
     /// Adds values under a name as a server writes it, options and all.
     pub fn add(&mut self, written: &str, values: Vec<Vec<u8>>) {
         let name = AttributeName::new(written);
+        let mut came = None;
         for option in written.split(';').skip(1) {
             match Range::parse(option) {
-                Some(range) => {
-                    self.ranges.insert(name.clone(), range);
-                }
+                Some(range) => came = Some(range),
                 None if option.eq_ignore_ascii_case("binary") => {}
                 None => return,
             }
+        }
+        if let Some(range) = came {
+            let alone = !self.ranges.contains_key(&name) && range.holds(values.len());
+            self.ranges.insert(name.clone(), if alone { range } else { Range::NO_BEGINNING });
         }
         self.attributes.entry(name).or_default().extend(values.into_iter().map(AttributeValue::new));
     }
@@ -105,6 +108,15 @@ impl RawEntry {
 }
 
 impl Range {
+    /// What stands for ranges that do not add up: everything is missing.
+    const NO_BEGINNING: Self = Self { first: u64::MAX, last: None };
+
+    /// True if so many values can be this range. Only the length of one that is not the last is told.
+    fn holds(self, count: usize) -> bool {
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        self.last.is_none_or(|last| last.checked_sub(self.first).and_then(|more| more.checked_add(1)) == Some(count))
+    }
+
     /// `range=0-1499`, `range=1500-*`.
     fn parse(option: &str) -> Option<Self> {
         let (word, range) = option.split_once('=')?;
@@ -170,5 +182,24 @@ mod tests {
         assert_eq!(entry.unfinished(), [(AttributeName::new("member"), 2)]);
         assert!(self::entry(&[("member;range=0-*", &["a"])]).unfinished().is_empty());
         assert!(texts(&self::entry(&[("member;range=junk", &["a"])]), "member").is_empty());
+    }
+
+    #[test]
+    fn a_range_is_understood_wherever_it_comes_and_asked_for_again_where_it_makes_no_sense() {
+        let check = |attributes: &[(&str, &[&str])], unfinished: &[(&str, u64)]| {
+            let expected: Vec<_> = unfinished.iter().map(|(name, next)| (AttributeName::new(name), *next)).collect();
+            assert_eq!(entry(attributes).unfinished(), expected, "{attributes:?}");
+        };
+        check(&[("uniqueMember;range=0-1", &["a", "b"])], &[("uniquemember", 2)]);
+        check(&[("member;binary;RANGE=0-1", &["a", "b"])], &[("member", 2)]);
+        check(&[("member;range=0-1;binary", &["a", "b"])], &[("member", 2)]);
+        check(&[("member;range=0-1;lang-de", &["a", "b"])], &[]);
+        check(&[("member;range=0-*", &[])], &[]);
+        check(&[("member;range=0-1499", &[])], &[("member", 0)]);
+        check(&[("member;range=0-2", &["a", "b"])], &[("member", 0)]);
+        check(&[("member;range=2-3", &["c", "d"])], &[("member", 0)]);
+        check(&[("member;range=3-2", &["c"])], &[("member", 0)]);
+        check(&[("member;range=0-0", &["a"]), ("member;range=1-1", &["b"])], &[("member", 0)]);
+        check(&[("member;range=0-18446744073709551615", &["a"])], &[("member", 0)]);
     }
 }

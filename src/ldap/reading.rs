@@ -7,10 +7,11 @@ use percent_encoding::percent_decode_str;
 use tokio::sync::mpsc;
 
 use crate::cycle::SourceError;
-use crate::model::{AttributeName, Coverage, Dn, DnKey, Entry, EntryId, ResourceType, Wanted};
+use crate::model::{Alias, AttributeName, Coverage, Dn, DnKey, Entry, EntryId, ResourceType, Wanted};
 
 use super::causes::Causes;
 use super::decode::{self, Members};
+use super::foreign::foreign;
 use super::ranges;
 use super::raw_entry::RawEntry;
 use super::search::{Item, Query};
@@ -33,6 +34,8 @@ pub async fn read(session: &Session, wanted: &Wanted, sink: mpsc::Sender<Entry>)
         filter_cut: false,
         repeats: 0,
         groups: HashMap::new(),
+        aliases: HashMap::new(),
+        foreign: 0,
         places: HashMap::new(),
         selected: Vec::new(),
         causes: Causes::default(),
@@ -91,6 +94,10 @@ pub(super) struct Reading<'a> {
     repeats: usize,
     /// Members of each group read; `None` if they could not be read whole.
     pub(super) groups: HashMap<DnKey, Option<Vec<Dn>>>,
+    /// The names by which groups list other members.
+    pub(super) aliases: HashMap<DnKey, Vec<Alias>>,
+    /// Members of groups that stand for somebody outside the forest.
+    pub(super) foreign: usize,
     /// Where each of them is, by its lasting id.
     pub(super) places: HashMap<EntryId, DnKey>,
     /// The groups that are provisioned.
@@ -119,7 +126,7 @@ impl Reading<'_> {
         self.repeats = 0;
         while let Some(item) = search.next().await {
             if let Some(raw) = self.judge(item, base) {
-                if raw.unfinished().is_empty() {
+                if raw.unfinished().is_empty() && (role == Role::User || !self.is_dynamic(&raw)) {
                     self.hand_on(raw, role, Members::Whole).await?;
                 } else {
                     unfinished.push(raw);
@@ -139,11 +146,11 @@ impl Reading<'_> {
     }
 
     pub(super) fn query(&self, base: &Dn, scope: Scope, filter: &str, role: Role) -> Query {
-        let (resource_type, wanted) = match role {
-            Role::User => (ResourceType::User, &self.wanted.user_attributes),
-            Role::Group | Role::SelectedGroup | Role::ScopeGroup => (ResourceType::Group, &self.wanted.group_attributes),
+        let resource_type = match role {
+            Role::User => ResourceType::User,
+            Role::Group | Role::SelectedGroup | Role::ScopeGroup => ResourceType::Group,
         };
-        let attributes = decode::attributes(self.session.facts, resource_type, wanted);
+        let attributes = decode::attributes(self.session.facts, resource_type, self.wanted);
         Query { base: base.as_str().to_owned(), scope, filter: filter.to_owned(), attributes }
     }
 
@@ -186,11 +193,16 @@ impl Reading<'_> {
             }
             members = Members::InPart;
         }
+        if role != Role::User && self.is_dynamic(&raw) && !self.add_dynamic_members(&mut raw).await? {
+            members = Members::InPart;
+        }
         self.hand_on(raw, role, members).await
     }
 
     fn is_member_attribute(&self, name: &AttributeName) -> bool {
-        self.session.facts.member_attributes.iter().any(|member| AttributeName::new(member) == *name)
+        let facts = self.session.facts;
+        let mut lists = facts.member_attributes.iter().chain(facts.listing.group_attributes);
+        lists.any(|member| AttributeName::new(member) == *name)
     }
 
     /// Decodes an entry and sends it, unless it was sent before.
@@ -201,14 +213,12 @@ impl Reading<'_> {
             members = Members::InPart;
         }
         let decoded = match role {
-            Role::User => decode::user(raw, facts, &self.wanted.user_attributes),
+            Role::User => decode::user(raw, facts, self.wanted),
             Role::SelectedGroup if !decode::is_group(&raw, facts) => {
                 tracing::debug!(dn = raw.dn, "the filter for groups matches an entry that is no group");
                 return Ok(());
             }
-            Role::Group | Role::SelectedGroup | Role::ScopeGroup => {
-                decode::group(raw, facts, &self.wanted.group_attributes, members)
-            }
+            Role::Group | Role::SelectedGroup | Role::ScopeGroup => decode::group(raw, facts, self.wanted, members),
         };
         let mut entry = match decoded {
             Ok(entry) => entry,
@@ -223,6 +233,10 @@ impl Reading<'_> {
         if role != Role::User {
             entry.selected = role == Role::SelectedGroup || self.is_selected_by_place(&entry.dn, role);
             self.groups.insert(entry.dn.key().clone(), entry.members.clone());
+            if !entry.member_aliases.is_empty() {
+                self.aliases.insert(entry.dn.key().clone(), entry.member_aliases.clone());
+            }
+            self.foreign += count_foreign(&entry);
             self.places.insert(entry.id.clone(), entry.dn.key().clone());
             if entry.selected {
                 self.selected.push(entry.dn.key().clone());
@@ -282,6 +296,10 @@ impl Reading<'_> {
                 .as_ref()
                 .is_some_and(|groups| groups.filter.is_none() && groups.base_dns.iter().any(|base| dn.is_within(base)))
     }
+}
+
+fn count_foreign(group: &Entry) -> usize {
+    group.members.iter().flatten().filter(|member| foreign(member).is_some()).count()
 }
 
 /// The bases that lie in no other, each once.

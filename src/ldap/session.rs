@@ -48,6 +48,8 @@ pub struct Session {
     pub root: RootDse,
     /// What we know of its kind.
     pub facts: &'static Facts,
+    /// See [`Settings::in_chain`].
+    pub in_chain: bool,
     manner: Manner,
     ldap: Ldap,
     credit: Credit,
@@ -86,6 +88,7 @@ impl Session {
             encrypted,
             root: RootDse::default(),
             facts: vendor::facts(settings.vendor.unwrap_or(Vendor::Generic)),
+            in_chain: settings.in_chain,
             manner,
             ldap,
             credit,

@@ -31,6 +31,8 @@ pub struct Settings {
     pub connect_timeout: Duration,
     /// Longest wait for each reply of the server.
     pub operation_timeout: Duration,
+    /// Find the groups nested in those that decide scope by Active Directory's own matching rule, instead of walking.
+    pub in_chain: bool,
     /// How changes are told.
     pub tracking: Tracking,
 }
@@ -117,6 +119,7 @@ impl Settings {
             page_size: 500,
             connect_timeout: Duration::from_secs(10),
             operation_timeout: Duration::from_secs(60),
+            in_chain: false,
             tracking: Tracking::Auto,
         }
     }

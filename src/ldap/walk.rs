@@ -5,11 +5,13 @@ use std::collections::HashSet;
 
 use ldap3::Scope;
 
-use crate::model::{Dn, DnKey, EntryId, ResourceType, ScopeGroup};
+use crate::model::{Dn, DnKey, EntryId, ResourceType, ScopeGroup, Wanted};
 
 use super::decode;
+use super::foreign::{Foreign, foreign};
 use super::reading::{Halt, Reading, Role, outermost};
-use super::search::{Item, Query};
+use super::search::{Item, Query, SearchError};
+use super::session::Session;
 
 const ANYTHING: &str = "(objectClass=*)";
 
@@ -36,14 +38,45 @@ impl Reading<'_> {
         let mut roots = Vec::new();
         for group in &wanted.scope_groups {
             let root = self.root(group).await?;
-            if self.groups.get(&root).is_some_and(|members| members.as_ref().is_some_and(Vec::is_empty)) {
+            if self.shows_nobody(&root).await? {
                 self.causes.add(format!("the group {} decides scope and has no members that we can see", group.dn));
             }
             roots.push(root);
         }
         self.outside(roots, &bases, Purpose::Scope).await?;
         let selected = std::mem::take(&mut self.selected);
-        self.outside(selected, &bases, Purpose::Membership).await
+        self.outside(selected, &bases, Purpose::Membership).await?;
+        if self.foreign > 0 {
+            tracing::info!(members = self.foreign, "members of groups stand for somebody outside the forest and are left out");
+        }
+        Ok(())
+    }
+
+    /// True for a group that was read and shows no member, whatever the way of listing them.
+    async fn shows_nobody(&mut self, root: &DnKey) -> Result<bool, Halt> {
+        let Some(Some(members)) = self.groups.get(root) else { return Ok(false) };
+        if !members.is_empty() {
+            return Ok(false);
+        }
+        for alias in self.aliases.get(root).cloned().unwrap_or_default() {
+            if !alias.is_shared() {
+                if !alias.is_rule() {
+                    return Ok(false);
+                }
+            } else if let Some(filter) = (self.session.facts.listing.carriers)(&alias)
+                && self.carries(&filter).await?
+            {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    async fn carries(&mut self, filter: &str) -> Result<bool, Halt> {
+        somebody_matches(self.session, self.wanted, filter).await.map_err(|error| {
+            self.causes.add(format!("the search for {filter} did not run to its end: {error}"));
+            Halt::ConnectionLost
+        })
     }
 
     /// Where a group that decides scope is now: the entry that it was before, wherever that went, else what stands
@@ -66,7 +99,7 @@ impl Reading<'_> {
     /// Looks for a group that was renamed or moved out of what was searched.
     async fn by_id(&mut self, group: &ScopeGroup, id: &EntryId) -> Result<(), Halt> {
         let facts = self.session.facts;
-        let attributes = decode::attributes(facts, ResourceType::Group, &self.wanted.group_attributes);
+        let attributes = decode::attributes(facts, ResourceType::Group, self.wanted);
         for (base, scope, filter) in facts.places_of(id, &self.session.root.naming_contexts) {
             let mut search = self.session.search(Query { base, scope, filter, attributes: attributes.clone() });
             let mut found = None;
@@ -120,13 +153,24 @@ impl Reading<'_> {
 
     /// Reads the groups outside the bases that `roots` reach, however many steps away.
     async fn outside(&mut self, roots: Vec<DnKey>, bases: &[Dn], purpose: Purpose) -> Result<(), Halt> {
+        let chained = match purpose {
+            Purpose::Scope => self.in_chain(&roots).await?,
+            Purpose::Membership => false,
+        };
         let mut reached: HashSet<DnKey> = roots.iter().cloned().collect();
         let mut level: Vec<DnKey> = reached.iter().cloned().collect();
         while !level.is_empty() {
             let members = level.iter().filter_map(|key| self.groups.get(key)?.as_ref()).flatten();
             let new: Vec<Dn> = members.filter(|member| reached.insert(member.key().clone())).cloned().collect();
+            let computed = new.iter().find(|member| foreign(member) == Some(Foreign::Computed));
+            if let (Some(member), Purpose::Scope) = (computed, purpose) {
+                self.causes.add(format!(
+                    "{member} decides scope and means everybody who logs on, whom no group lists: name the groups instead"
+                ));
+            }
             let unread: Vec<&Dn> = new
                 .iter()
+                .filter(|dn| foreign(dn).is_none() && !(chained && self.is_shown_in_chain(dn)))
                 .filter(|dn| !self.groups.contains_key(dn.key()) && !bases.iter().any(|base| dn.is_within(base)))
                 .collect();
             for some in unread.chunks(AT_ONCE) {
@@ -135,6 +179,22 @@ impl Reading<'_> {
             level = new.iter().map(Dn::key).filter(|key| self.groups.contains_key(key)).cloned().collect();
         }
         Ok(())
+    }
+
+    /// Reads the groups below these as the server's own rule tells them; false if it does not tell.
+    async fn in_chain(&mut self, roots: &[DnKey]) -> Result<bool, Halt> {
+        let deciding = self.wanted.scope_groups.iter().map(|group| &group.dn).filter(|dn| roots.contains(dn.key()));
+        let deciding: Vec<Dn> = deciding.cloned().collect();
+        // One that was moved has another DN than the admin's.
+        if deciding.is_empty() || roots.iter().any(|root| deciding.iter().all(|dn| dn.key() != root)) {
+            return Ok(false);
+        }
+        let Some(found) = self.groups_in_chain(&deciding).await? else { return Ok(false) };
+        let unread: Vec<&Dn> = found.iter().filter(|dn| !self.groups.contains_key(dn.key())).collect();
+        for some in unread.chunks(AT_ONCE) {
+            self.possible_groups(some, Purpose::Scope).await?;
+        }
+        Ok(true)
     }
 
     /// Reads members that may be groups. One that does not exist is a stale value and matters to nobody.
@@ -167,6 +227,25 @@ impl Reading<'_> {
         }
         Ok(())
     }
+}
+
+/// True if the filter matches somebody below the bases of users. An error ends the session.
+pub(super) async fn somebody_matches(session: &Session, wanted: &Wanted, filter: &str) -> Result<bool, SearchError> {
+    for base in outermost(&wanted.users.base_dns) {
+        let attributes = vec!["1.1".to_owned()];
+        let query = Query { base: base.as_str().to_owned(), scope: Scope::Subtree, filter: filter.to_owned(), attributes };
+        let mut search = session.sample(query);
+        let mut found = false;
+        while let Some(item) = search.next().await {
+            found |= matches!(item, Item::Entry(_));
+        }
+        match search.finish().await {
+            Err(error) if error.ends_session() => return Err(error),
+            Ok(()) | Err(_) if found => return Ok(true),
+            Ok(()) | Err(_) => {}
+        }
+    }
+    Ok(false)
 }
 
 /// What a walk is for.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use unicode_normalization::UnicodeNormalization;
+use super::dn_value::{self, Value, comparable, short_name};
 
 /// A distinguished name. Two are equal if they name the same entry, however they are spelled.
 #[derive(Clone)]
@@ -45,10 +45,8 @@ impl Dn {
 
     /// True if the first RDN gives this attribute this value.
     pub fn is_named(&self, attribute: &str, value: &str) -> bool {
-        let pair = format!("{}={}", attribute.to_ascii_lowercase(), escape(&normalise(value)));
-        let own = &*self.key.0;
-        let first = own.match_indices(',').find(|(at, _)| !ends_escaped(own.get(..=*at).unwrap_or_default()));
-        first.map_or(own, |(at, _)| own.get(..at).unwrap_or_default()).split('+').any(|one| one == pair)
+        let pair = format!("{}={}", short_name(&attribute.to_ascii_lowercase()), comparable(&Value::Text(value.to_owned())));
+        parts(parts(&self.key.0, ',').next().unwrap_or_default(), '+').any(|one| one == pair)
     }
 
     /// True if this is `base` or below it.
@@ -56,6 +54,17 @@ impl Dn {
         let (own, base) = (&*self.key.0, &*base.key.0);
         base.is_empty() || own == base || own.strip_suffix(base).is_some_and(|head| head.ends_with(',') && !ends_escaped(head))
     }
+}
+
+/// The parts of a normalised text between separators that are not escaped.
+fn parts(text: &str, separator: char) -> impl Iterator<Item = &str> {
+    let mut from = 0;
+    let ends = text.match_indices(separator).map(|(at, _)| at).filter(|at| !ends_escaped(text.get(..=*at).unwrap_or_default()));
+    ends.chain([text.len()]).map(move |end| {
+        let part = text.get(from..end).unwrap_or_default();
+        from = end + separator.len_utf8();
+        part
+    })
 }
 
 /// True if the last character of the text is escaped by a backslash of its own.
@@ -87,7 +96,7 @@ fn key(text: &str) -> Result<Vec<String>, DnError> {
     loop {
         let name = parser.attribute_type()?;
         let value = parser.attribute_value()?;
-        pairs.push(format!("{}={}", name, escape(&normalise(&value))));
+        pairs.push(format!("{}={}", name, comparable(&value)));
         match parser.next() {
             Some('+') => {}
             Some(_) => {
@@ -140,18 +149,19 @@ impl Parser<'_> {
             }
         }
         let name = name.trim().to_ascii_lowercase();
-        let name = name.strip_prefix("oid.").unwrap_or(&name).to_owned();
+        let name = short_name(name.strip_prefix("oid.").unwrap_or(&name)).to_owned();
         if name.is_empty() || name.contains(' ') { self.error("an attribute type is missing") } else { Ok(name) }
     }
 
     /// Up to an unescaped `,`, `;` or `+`, unescaped. Octets written as `\XX` are put together to UTF-8.
-    fn attribute_value(&mut self) -> Result<String, DnError> {
+    fn attribute_value(&mut self) -> Result<Value, DnError> {
         while self.peek() == Some(' ') {
             self.next();
         }
         if self.peek() == Some('"') {
             return self.quoted_value();
         }
+        let mut is_encoded = self.peek() == Some('#');
         let mut octets: Vec<u8> = Vec::new();
         let mut kept = 0;
         loop {
@@ -161,6 +171,7 @@ impl Parser<'_> {
                     self.next();
                     self.escaped(&mut octets)?;
                     kept = octets.len();
+                    is_encoded = false;
                 }
                 Some(c) => {
                     self.next();
@@ -172,11 +183,12 @@ impl Parser<'_> {
             }
         }
         octets.truncate(kept);
-        Ok(text_of(octets))
+        let value = dn_value::of_octets(octets);
+        Ok(if is_encoded { dn_value::of_hexadecimal(value) } else { value })
     }
 
     /// The quoted form of RFC 2253 §4, which some administrators still write.
-    fn quoted_value(&mut self) -> Result<String, DnError> {
+    fn quoted_value(&mut self) -> Result<Value, DnError> {
         self.next();
         let mut octets = Vec::new();
         loop {
@@ -191,7 +203,7 @@ impl Parser<'_> {
             self.next();
         }
         match self.peek() {
-            None | Some(',' | ';' | '+') => Ok(text_of(octets)),
+            None | Some(',' | ';' | '+') => Ok(dn_value::of_octets(octets)),
             Some(_) => self.error("text after a closing quotation mark"),
         }
     }
@@ -215,33 +227,6 @@ impl Parser<'_> {
 
 fn push(octets: &mut Vec<u8>, c: char) {
     octets.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
-}
-
-/// Octets that are not UTF-8 are kept apart from all text by their hexadecimal form.
-fn text_of(octets: Vec<u8>) -> String {
-    String::from_utf8(octets).unwrap_or_else(|bad| {
-        let hex: String = bad.as_bytes().iter().map(|octet| format!("{octet:02x}")).collect();
-        format!("#octets:{hex}")
-    })
-}
-
-fn normalise(value: &str) -> String {
-    if value.is_ascii() && !value.contains("  ") && value.trim() == value {
-        return value.to_ascii_lowercase();
-    }
-    let folded: String = value.nfkc().flat_map(char::to_lowercase).collect::<String>().nfkc().collect();
-    folded.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-fn escape(value: &str) -> String {
-    let mut escaped = String::with_capacity(value.len());
-    for c in value.chars() {
-        if matches!(c, ',' | '+' | '\\' | '=' | ';') {
-            escaped.push('\\');
-        }
-        escaped.push(c);
-    }
-    escaped
 }
 
 impl PartialEq for Dn {
@@ -307,6 +292,22 @@ mod tests {
             ("uid=1+cn=2,dc=x", "CN=2+UID=1,dc=x"),
             (r"cn=trailing\ ,dc=x", "cn=trailing,dc=x"),
             ("OID.2.5.4.3=a", "2.5.4.3=a"),
+            ("cn=a,dc=x", "2.5.4.3=a,oid.0.9.2342.19200300.100.1.25=x"),
+            ("commonName=a,organizationalUnitName=b", "CN=a,OU=b"),
+            (r"cn=\ a\ ,dc=x", "cn=a,dc=x"),
+            (r"cn=a\ \ b,dc=x", "cn=a b,dc=x"),
+            ("cn=#04024869,dc=x", "cn=hi,dc=x"),
+            ("cn=#0C0461E280A6,dc=x", "cn=a\u{2026},dc=x"),
+            (r"cn=#0403FF0041,dc=x", r"cn=\ff\00\41,dc=x"),
+            (r"cn=\#04024869,dc=x", r"cn=\2304024869,dc=x"),
+            ("cn=#no code,dc=x", r"cn=\#no code,dc=x"),
+            ("cn=#0,dc=x", r"cn=\#0,dc=x"),
+            (r"cn=a\09b,dc=x", "cn=a b,dc=x"),
+            ("cn=so\u{ad}ft,dc=x", "cn=soft,dc=x"),
+            ("cn=\u{39f}\u{394}\u{39f}\u{3a3},dc=x", "cn=\u{3bf}\u{3b4}\u{3bf}\u{3c2},dc=x"),
+            ("cn=\u{ff21}\u{3000}b,dc=x", "cn=a b,dc=x"),
+            (r"cn=Lu\C4\8Di\C4\87,dc=x", "CN=Lu\u{10d}i\u{107},DC=X"),
+            ("2.5.4.3=b+ou=a,dc=x", "ou=a+CN=b,dc=x"),
         ] {
             assert_eq!(dn(a), dn(b), "{a} and {b}");
         }
@@ -316,6 +317,77 @@ mod tests {
     fn different_names_are_not_equal() {
         for (a, b) in [("cn=a,dc=x", "cn=b,dc=x"), (r"cn=a\,dc\=x", "cn=a,dc=x"), (r"cn=a\\,dc=x", r"cn=a\,dc=x")] {
             assert_ne!(dn(a), dn(b), "{a} and {b}");
+        }
+    }
+
+    #[test]
+    fn what_is_escaped_is_no_code_and_a_code_of_another_kind_is_no_text() {
+        let names =
+            ["cn=hi", r"cn=\#04024869", "cn=#04024869,dc=x", "cn=#0202486900", "cn=#02024869", r"cn=\48\ff", r"cn=\#octets:48ff"];
+        let keys: std::collections::BTreeSet<&str> = names.iter().copied().collect();
+        let parsed: std::collections::BTreeSet<Dn> = keys.iter().map(|name| dn(name)).collect();
+        assert_eq!(parsed.len(), names.len(), "{parsed:?}");
+    }
+
+    mod spelled {
+        use super::dn;
+        use proptest::prelude::*;
+
+        /// One value as RFC 4514 lets it be written: each character as it is, behind a backslash, or as hexadecimal octets.
+        fn written(value: &str, ways: &[u8]) -> String {
+            let mut text = String::new();
+            let last = value.chars().count().saturating_sub(1);
+            for (at, c) in value.chars().enumerate() {
+                let way = ways.get(at % ways.len().max(1)).copied().unwrap_or_default() % 3;
+                let at_an_end = at == 0 || at == last;
+                let special = matches!(c, ',' | ';' | '+' | '"' | '\\' | '<' | '>' | '=' | '#') || (c == ' ' && at_an_end);
+                if c.is_control() || way == 2 {
+                    c.to_string().bytes().for_each(|octet| text.push_str(&format!("\\{octet:02X}")));
+                } else {
+                    if special {
+                        text.push('\\');
+                    }
+                    text.push(c);
+                }
+            }
+            text
+        }
+
+        fn encoded(value: &str) -> String {
+            let hex: String = value.bytes().map(|octet| format!("{octet:02x}")).collect();
+            format!("#04{:02x}{hex}", value.len())
+        }
+
+        proptest! {
+            #[test]
+            fn one_value_is_one_name_however_it_is_written(value in "[ -~\u{c4}\u{df}\u{2026}]{1,20}", a: [u8; 7], b: [u8; 5]) {
+                // The capital form of a sharp s is two letters.
+                let loud = |c: char| if c == '\u{df}' { c } else { c.to_uppercase().next().unwrap_or(c) };
+                let shouted: String = value.chars().map(loud).collect();
+                let spellings = [
+                    format!("cn={},ou=b,dc=x", written(&value, &a)),
+                    format!("2.5.4.3 = {} ; OU=B , DC=X", written(&value, &b)),
+                    format!("commonName={},ou=b,dc=x", encoded(&value)),
+                    format!("CN={},ou=b,dc=x", written(&shouted, &b)),
+                ];
+                for spelling in &spellings {
+                    prop_assert_eq!(dn(spelling), dn(&spellings[0]), "{} and {}", spelling, &spellings[0]);
+                    prop_assert!(dn(spelling).is_within(&dn("ou=b,dc=x")));
+                    prop_assert!(dn(spelling).is_named("cn", &value));
+                }
+            }
+
+            #[test]
+            fn two_values_are_two_names(a in "[!-~]{1,8}", b in "[!-~]{1,8}") {
+                prop_assume!(!a.eq_ignore_ascii_case(&b));
+                let name = |value: &str| dn(&format!("cn={},dc=x", written(value, &[1])));
+                prop_assert_ne!(name(&a), name(&b));
+            }
+
+            #[test]
+            fn no_text_is_too_much(text in ".{0,40}") {
+                let _ = crate::model::Dn::parse(&text);
+            }
         }
     }
 
@@ -336,6 +408,7 @@ mod tests {
         assert!(group.is_named("ou", "X"));
         assert!(!group.is_named("ou", "groups"));
         assert!(!group.is_named("cn", "sales"));
+        assert!(dn(r"cn=a\+b\,c,dc=x").is_named("commonName", "A+B,C"));
     }
 
     #[test]

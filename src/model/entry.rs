@@ -56,9 +56,45 @@ pub struct Moment(pub i64);
 pub struct Alias(Arc<str>);
 
 impl Alias {
+    /// The kind of a POSIX user's name, by which `memberUid` lists it (RFC 2307 §5.3).
+    pub const UID: &str = "uid";
+    /// The kind of a primary group: carried by each user, listed by the group itself.
+    pub const PRIMARY: &str = "primary";
+
     /// Takes the kind of name and the name, such as `uid` and `ada`.
     pub fn new(kind: &str, name: &str) -> Self {
         Self(format!("{kind}:{name}").into())
+    }
+
+    /// What stands among an entry's names where it has one of this kind that may not be read: it may be any.
+    pub fn untold(kind: &str) -> Self {
+        Self(format!("{kind}?").into())
+    }
+
+    /// What stands among the names that a group lists where a rule says who is in it: whoever changes may come or go.
+    /// It is nobody's name.
+    pub fn by_rule() -> Self {
+        Self("rule".into())
+    }
+
+    /// True for what [`Alias::by_rule`] makes.
+    pub fn is_rule(&self) -> bool {
+        &*self.0 == "rule"
+    }
+
+    /// True for what [`Alias::untold`] makes.
+    pub fn is_untold(&self) -> bool {
+        self.0.ends_with('?') && !self.0.contains(':')
+    }
+
+    /// What stands in an entry for an unreadable name of the kind of this one.
+    pub fn its_untold(&self) -> Self {
+        Self::untold(self.0.split_once(':').map_or("", |(kind, _)| kind))
+    }
+
+    /// True if many entries carry one name by right; of any other kind it names one entry or nobody.
+    pub fn is_shared(&self) -> bool {
+        self.0.split_once(':').is_some_and(|(kind, _)| kind == Self::PRIMARY)
     }
 
     /// Takes a text that [`Alias::as_str`] gave before.

@@ -3,6 +3,7 @@
 mod attribute;
 mod capabilities;
 mod dn;
+mod dn_value;
 mod entry;
 mod knowledge;
 mod link;

@@ -9,6 +9,7 @@ use crate::model::{
     ResourceType, Seat, Status, Value,
 };
 
+use super::doubt::{Doubt, Doubts};
 use super::membership::{Graph, Node, Reach};
 use super::scope::{self, Scope};
 use super::{Nesting, Rules, fitting};
@@ -34,6 +35,8 @@ pub struct Judged {
     pub open_references: BTreeSet<AttributePath>,
     /// Groups: true if every member was read, so that whoever is not among them has left.
     pub members_whole: bool,
+    /// Groups: those who may be members, which cannot be told: they are neither added nor removed.
+    pub in_doubt: Doubt,
 }
 
 /// A whole reading, judged.
@@ -143,10 +146,14 @@ impl<'a> Judge<'a> {
             mapped,
         };
         match entry.resource_type {
-            ResourceType::User => self.users.push(seat),
+            ResourceType::User => {
+                self.graph.carry(&entry.aliases, entry.dn.key());
+                self.users.push(seat);
+            }
             ResourceType::Group => {
                 let members = entry.members.as_ref().map(|members| members.iter().map(|dn| dn.key().clone()).collect());
-                self.graph.insert(Node { entry_id: entry.id.clone(), dn: entry.dn.clone(), members });
+                let aliases = entry.member_aliases.clone();
+                self.graph.insert(Node { entry_id: entry.id.clone(), dn: entry.dn.clone(), members, aliases });
                 self.groups.push(seat);
             }
         }
@@ -161,15 +168,21 @@ impl<'a> Judge<'a> {
             let key = seat.dn.key().clone();
             match seat.resource_type {
                 ResourceType::User => {
-                    self.around.users.insert(key, (seat.id, seat.in_scope));
+                    if self.around.users.insert(key.clone(), (seat.id, seat.in_scope)).is_none() {
+                        self.graph.carry(&seat.aliases, &key);
+                    }
                 }
                 ResourceType::Group => {
-                    let of = |name: MemberName| match name {
+                    let mut aliases = Vec::new();
+                    let mut of = |name: MemberName| match name {
                         MemberName::Dn(key) => Some(key),
-                        MemberName::Alias(_) => None,
+                        MemberName::Alias(alias) => {
+                            aliases.push(alias);
+                            None
+                        }
                     };
-                    let members = seat.members.map(|members| members.into_iter().filter_map(of).collect());
-                    self.graph.insert(Node { entry_id: seat.id.clone(), dn: seat.dn, members });
+                    let members = seat.members.map(|members| members.into_iter().filter_map(&mut of).collect());
+                    self.graph.insert(Node { entry_id: seat.id.clone(), dn: seat.dn, members, aliases });
                     self.around.groups.insert(key, (seat.id, seat.in_scope));
                 }
             }
@@ -266,13 +279,17 @@ impl<'a> Judge<'a> {
             .chain(self.groups.iter().map(|seat| (seat.dn.key(), scope_of(seat, scopes.of_group(&seat.dn, seat.selected)))))
             .collect();
         let mut members_left_out = 0;
+        let mut doubts = Doubts::default();
         for seat in &self.groups {
             let scope = group_scopes.get(seat.dn.key()).cloned().unwrap_or(Scope::Out(String::new()));
             let mut mapped = seat.mapped.clone().map(|mapped| mapped.resource);
             let mut members_whole = coverage.is_whole() && scopes.is_whole();
+            let mut in_doubt = Doubt::default();
             if let (Scope::In(_) | Scope::Unknown(_), Ok(resource)) = (&scope, &mut mapped) {
                 let reach = self.members(&seat.dn, &group_scopes);
                 members_whole &= reach.complete;
+                members_left_out += reach.unknown;
+                in_doubt = doubts.of(&reach, &by_dn);
                 for member in reach.members() {
                     let nested = group_scopes.get(member);
                     let keeps = |id: &&EntryId| match nested {
@@ -294,7 +311,7 @@ impl<'a> Judge<'a> {
                 }
             }
             let judged = judged(seat, ResourceType::Group, scope, mapped);
-            entries.insert(seat.id.clone(), Judged { members_whole, ..judged });
+            entries.insert(seat.id.clone(), Judged { members_whole, in_doubt, ..judged });
         }
         let scope_groups = self.scope_groups();
         let seats = self.seats(&entries);
@@ -331,8 +348,7 @@ impl<'a> Judge<'a> {
             Seat { references: references.map(|(_, dn)| dn.key().clone()).collect(), ..seat(taken, ResourceType::User) }
         });
         let groups = self.groups.iter().map(|taken| {
-            let listed = self.graph.members(taken.dn.key());
-            let members = listed.map(|members| members.iter().cloned().map(MemberName::Dn).collect());
+            let members = self.graph.listed(taken.dn.key());
             Seat { members, ..seat(taken, ResourceType::Group) }
         });
         users.chain(groups).collect()
@@ -389,5 +405,16 @@ fn judged(seat: &Taken, resource_type: ResourceType, scope: Scope, mapped: Resul
     let name = mapped.as_ref().ok().and_then(Resource::name).unwrap_or(seat.dn.as_str()).to_owned();
     let (entry_id, dn) = (seat.id.clone(), seat.dn.clone());
     let open_references = BTreeSet::new();
-    Judged { entry_id, dn, resource_type, name, scope, status: seat.status, mapped, open_references, members_whole: true }
+    Judged {
+        entry_id,
+        dn,
+        resource_type,
+        name,
+        scope,
+        status: seat.status,
+        mapped,
+        open_references,
+        members_whole: true,
+        in_doubt: Doubt::default(),
+    }
 }

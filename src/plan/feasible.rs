@@ -77,6 +77,15 @@ impl Known<'_> {
                 edit @ (Edit::Attribute { .. } | Edit::Members { .. } | Edit::Foreign { .. }) => possible.push(edit),
             }
         }
+        if let Some(why) = judged.in_doubt.why() {
+            decided.why.get_or_insert_with(|| why.to_owned());
+        }
+        for edit in &mut possible {
+            match edit {
+                Edit::Members { remove, .. } => remove.retain(|id| !judged.in_doubt.covers(id)),
+                Edit::Attribute { .. } | Edit::Foreign { .. } => {}
+            }
+        }
         let keeps_members = !judged.members_whole || self.members_rule() == Members::AddOnly;
         if keeps_members { diff::without_losses(possible) } else { diff::without_nothing(possible) }
     }

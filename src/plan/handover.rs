@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::{EntryId, Link, ResourceType, Snapshot};
 
 use super::desired::{Desired, Judged};
+use super::doubt::Doubt;
 use super::names;
 use super::scope::Scope;
 use super::{Recreated, Rules, SameName};
@@ -28,15 +29,18 @@ impl Desired {
             let Some(owner) = ids.iter().find(|id| is_linked(id)).or(ids.first()) else { continue };
             let mut members = BTreeSet::new();
             let mut whole = true;
+            let mut in_doubt = Doubt::default();
             let dn = self.entries.get(owner).map(|judged| judged.dn.as_str().to_owned()).unwrap_or_default();
             for id in ids.iter().filter(|id| *id != owner && !is_linked(id)) {
                 let Some(feeder) = self.entries.get_mut(id) else { continue };
                 whole &= feeder.members_whole;
+                in_doubt.join(std::mem::take(&mut feeder.in_doubt));
                 members.extend(feeder.mapped.iter().flat_map(|resource| resource.members.iter().cloned()));
                 feeder.scope = Scope::Out(format!("it feeds the group of its name that {dn} provisions (same_name: merge)"));
             }
             if let Some(owner) = self.entries.get_mut(owner) {
                 owner.members_whole &= whole;
+                owner.in_doubt.join(in_doubt);
                 members.remove(&owner.entry_id);
                 owner.mapped.iter_mut().for_each(|resource| resource.members.append(&mut members));
             }

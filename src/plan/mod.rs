@@ -5,6 +5,7 @@ mod change;
 mod decide;
 mod desired;
 pub mod diff;
+mod doubt;
 pub mod drift;
 
 mod feasible;
@@ -28,6 +29,7 @@ pub use budget::{GuardKind, GuardSettings, Limit, Tripped, Verdict};
 pub use change::{Action, Change, ClaimAfter, Counts, Edit, Held, Plan, Planned, Reason, Stage, Tally};
 pub use decide::Known;
 pub use desired::{Desired, Judge, Judged};
+pub use doubt::Doubt;
 pub use fitting::{changes, is_changeable};
 pub use found::{Found, linked_as_it_is, managed};
 pub use matching::{Lookup, Situation, answers, entry_of, holders, lookups, situation};

@@ -59,7 +59,7 @@ impl<'a> Judgement<'a> {
         if self.users.contains(dn.key()) {
             return Scope::In(format!("{base}, matches the filter, {}", way(&self.users, dn)));
         }
-        self.absent(&self.users, "user", &self.rules.users.scope)
+        self.absent(dn, &self.users, "user", &self.rules.users.scope)
     }
 
     /// A group; `selected` if it is below a base DN and matches the filter.
@@ -83,13 +83,19 @@ impl<'a> Judgement<'a> {
         if self.groups.contains(dn.key()) {
             return Scope::In(format!("{base}, matches the filter, {}", way(&self.groups, dn)));
         }
-        self.absent(&self.groups, "group", &rules.scope)
+        self.absent(dn, &self.groups, "group", &rules.scope)
     }
 
-    fn absent(&self, reach: &Reach, kind: &str, scope: &GroupScope) -> Scope {
+    fn absent(&self, dn: &Dn, reach: &Reach, kind: &str, scope: &GroupScope) -> Scope {
         let named: Vec<&str> = scope.group_dns.iter().map(Dn::as_str).collect();
         let nested = if scope.nested { ", directly or nested" } else { " directly (nested: false)" };
-        if self.full && reach.complete {
+        if reach.doubts(dn.key()) {
+            Scope::Unknown(format!(
+                "whether it is a member of {} cannot be told: a group lists members by a name that several entries have, or \
+                 that may not be read",
+                named.join(" | ")
+            ))
+        } else if self.full && reach.complete {
             Scope::Out(format!("the {kind} is a member of none of {}{nested}", named.join(" | ")))
         } else {
             Scope::Unknown(format!("membership of {} could not be read whole", named.join(" | ")))

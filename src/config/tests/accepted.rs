@@ -23,6 +23,7 @@ sources:
     ca_file: ca.pem
     bind: { dn: "cn=sync,dc=x", password: { file: secret } }
     page_size: 100
+    in_chain: true
     timeouts: { connect: 1s, operation: 1m 30s }
   lab:
     urls: [ldap://localhost]
@@ -109,6 +110,7 @@ fn sources_are_read_with_all_their_keys() {
     assert_eq!((corp.name.as_str(), corp.vendor, corp.start_tls), ("corp", Some(Vendor::ActiveDirectory), true));
     assert!(corp.ca_file.as_ref().unwrap().is_absolute());
     assert_eq!((corp.page_size, corp.connect_timeout), (100, Duration::from_secs(1)));
+    assert!(corp.in_chain && !settings.sources["lab"].in_chain);
     assert_eq!(corp.operation_timeout, Duration::from_secs(90));
     let Bind::Simple { dn, password: Secret::File(path) } = &corp.bind else { panic!("a simple bind with a file") };
     assert_eq!((dn.as_str(), path.file_name().unwrap().to_str()), ("cn=sync,dc=x", Some("secret")));

@@ -209,6 +209,11 @@ fn values_of_the_wrong_kind_are_refused() {
             "    start_tls: maybe\n    bind:",
             "c.yaml:5:16: sources.corp.start_tls: expected true or false, found text",
         ),
+        (
+            "    bind:",
+            "    vendor: openldap\n    in_chain: true\n    bind:",
+            "c.yaml:6:15: sources.corp.in_chain: the matching rule in-chain is Active Directory's",
+        ),
         ("    bind:", "    page_size: 1001\n    bind:", "c.yaml:5:16: sources.corp.page_size: must be from 1 to 1000"),
         (
             "    bind:",

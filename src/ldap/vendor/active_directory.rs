@@ -1,6 +1,6 @@
 //! Microsoft Active Directory, and Samba as a domain controller.
 
-use super::Facts;
+use super::{Facts, listing};
 use crate::ldap::id::IdForm;
 use crate::ldap::raw_entry::RawEntry;
 use crate::model::{Status, Vendor};
@@ -22,6 +22,7 @@ pub const FACTS: Facts = Facts {
     user_filter: "(&(objectCategory=person)(objectClass=user))",
     group_filter: "(objectCategory=group)",
     member_attributes: &["member"],
+    listing: &listing::ACTIVE_DIRECTORY,
     never_empty: &[],
     status_attributes: &[CONTROL],
     status,

@@ -1,19 +1,24 @@
 //! 389 Directory Server, FreeIPA, Red Hat Directory Server.
 
-use super::{Facts, marks};
+use super::{Facts, listing, marks};
 use crate::ldap::id::IdForm;
 use crate::model::Vendor;
 
 /// The facts. Imported entries have no entryUUID, every entry has nsUniqueId. Accounts made by the server's
-/// own tool are `nsPerson`, which is not derived from `person`.
+/// own tool are `nsPerson`, which is not derived from `person`. FreeIPA makes a private group for each user, a
+/// `mepManagedEntry`, which nobody wants at a target.
 pub const FACTS: Facts = Facts {
     vendor: Vendor::Ds389,
     recognises: |root| root.vendor_name.starts_with("389 ") || root.vendor_version.starts_with("389-Directory"),
     id_attribute: "nsUniqueId",
     id_form: IdForm::Text,
     user_filter: "(|(objectClass=person)(objectClass=nsPerson))",
-    group_filter: "(|(objectClass=groupOfNames)(objectClass=groupOfUniqueNames))",
+    group_filter: concat!(
+        "(|(objectClass=groupOfNames)(objectClass=groupOfUniqueNames)(objectClass=groupOfURLs)",
+        "(&(objectClass=posixGroup)(!(objectClass=mepManagedEntry))))"
+    ),
     member_attributes: &["member", "uniqueMember"],
+    listing: &listing::POSIX,
     never_empty: &[],
     status_attributes: &[marks::ACCOUNT_LOCK],
     status: |entry| marks::status(entry, &[marks::ACCOUNT_LOCK]),

@@ -7,6 +7,7 @@ use crate::ldap::raw_entry::RawEntry;
 use crate::ldap::root_dse::RootDse;
 use crate::model::{EntryId, Status, Vendor};
 
+use super::listing::Listing;
 use super::{active_directory, ds389, generic, openldap, ping_directory};
 
 /// What we know of one kind of directory.
@@ -22,10 +23,12 @@ pub struct Facts {
     pub id_form: IdForm,
     /// People, when the admin gives no filter.
     pub user_filter: &'static str,
-    /// Groups whose members are listed in them.
+    /// Groups, when the admin gives no filter.
     pub group_filter: &'static str,
     /// The attributes that list them.
     pub member_attributes: &'static [&'static str],
+    /// How groups list members otherwise.
+    pub listing: &'static Listing,
     /// Object classes whose entries cannot be without a member: one that shows none hides them.
     pub never_empty: &'static [&'static str],
     /// What must be asked for to tell the status.

@@ -1,6 +1,6 @@
 //! Anything else that gives each entry an entryUUID (RFC 4530).
 
-use super::{Facts, marks};
+use super::{Facts, listing, marks};
 use crate::ldap::id::IdForm;
 use crate::model::Vendor;
 
@@ -11,8 +11,12 @@ pub const FACTS: Facts = Facts {
     id_attribute: "entryUUID",
     id_form: IdForm::Text,
     user_filter: "(objectClass=inetOrgPerson)",
-    group_filter: "(|(objectClass=groupOfNames)(objectClass=groupOfUniqueNames)(objectClass=groupOfEntries))",
+    group_filter: concat!(
+        "(|(objectClass=groupOfNames)(objectClass=groupOfUniqueNames)(objectClass=groupOfEntries)",
+        "(objectClass=groupOfURLs)(objectClass=posixGroup))"
+    ),
     member_attributes: &["member", "uniqueMember"],
+    listing: &listing::POSIX,
     never_empty: &[],
     status_attributes: &[marks::LOCKED_TIME, marks::ACCOUNT_LOCK],
     status: |entry| marks::status(entry, &[marks::LOCKED_TIME, marks::ACCOUNT_LOCK]),

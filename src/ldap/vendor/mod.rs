@@ -1,6 +1,7 @@
 //! What differs from vendor to vendor: one file of facts each.
 
 mod facts;
+mod listing;
 mod marks;
 
 mod active_directory;
@@ -10,3 +11,4 @@ mod openldap;
 mod ping_directory;
 
 pub use facts::{Facts, facts, recognise};
+pub use listing::{MEMBER_URL, Urls};

@@ -1,6 +1,6 @@
 //! PingDirectory, and UnboundID and Nokia servers of the same code.
 
-use super::{Facts, marks};
+use super::{Facts, listing, marks};
 use crate::ldap::id::IdForm;
 use crate::model::Vendor;
 
@@ -14,8 +14,12 @@ pub const FACTS: Facts = Facts {
     id_attribute: "entryUUID",
     id_form: IdForm::Text,
     user_filter: "(objectClass=person)",
-    group_filter: "(|(objectClass=groupOfNames)(objectClass=groupOfUniqueNames)(objectClass=groupOfEntries))",
+    group_filter: concat!(
+        "(|(objectClass=groupOfNames)(objectClass=groupOfUniqueNames)(objectClass=groupOfEntries)",
+        "(objectClass=groupOfURLs)(objectClass=posixGroup))"
+    ),
     member_attributes: &["member", "uniqueMember"],
+    listing: &listing::POSIX,
     never_empty: &[],
     status_attributes: &[ACCOUNT_DISABLED, marks::LOCKED_TIME, marks::ACCOUNT_LOCK],
     status: |entry| marks::status(entry, &[ACCOUNT_DISABLED, marks::LOCKED_TIME, marks::ACCOUNT_LOCK]),

@@ -1,5 +1,6 @@
 //! Tables: a directory, what is remembered, and the plan expected, as text.
 
+mod aliases;
 mod exchanging;
 mod guarding;
 mod handing_on;

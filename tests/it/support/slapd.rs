@@ -85,7 +85,7 @@ impl Slapd {
     /// A server made to measure.
     pub fn with(setup: Setup) -> Self {
         let directory = TempDir::new().unwrap();
-        write_certificates(directory.path());
+        write_certificates(directory.path(), &["localhost", "127.0.0.1", "::1"].map(str::to_owned));
         write_configuration(directory.path(), &setup);
         std::fs::create_dir(directory.path().join("db")).unwrap();
         let password = directory.path().join("password");
@@ -260,6 +260,7 @@ fn write_configuration(directory: &Path, setup: &Setup) {
                 "overlay refint\nrefint_attributes member uniqueMember manager\nrefint_nothing cn=admin,dc=example,dc=com\n"
                     .to_owned()
             }
+            "dynlist" => "overlay dynlist\ndynlist-attrset groupOfURLs memberURL member\n".to_owned(),
             other => format!("overlay {other}\n"),
         })
         .collect();
@@ -269,6 +270,7 @@ fn write_configuration(directory: &Path, setup: &Setup) {
          include /etc/ldap/schema/cosine.schema\n\
          include /etc/ldap/schema/nis.schema\n\
          include /etc/ldap/schema/inetorgperson.schema\n\
+         include /etc/ldap/schema/dyngroup.schema\n\
          pidfile {place}/slapd.pid\n\
          modulepath /usr/lib/ldap\n\
          moduleload back_mdb\n\
@@ -297,8 +299,8 @@ fn write_configuration(directory: &Path, setup: &Setup) {
     std::fs::write(directory.join("slapd.conf"), text).unwrap();
 }
 
-/// An authority and a certificate for localhost that it signed.
-fn write_certificates(directory: &Path) {
+/// An authority, and a certificate for these names and addresses that it signed: `ca.pem`, `server.pem`, `server.key`.
+pub fn write_certificates(directory: &Path, names: &[String]) {
     use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
     let mut authority = CertificateParams::new(Vec::new()).unwrap();
     authority.distinguished_name.push(DnType::CommonName, "test authority");
@@ -307,9 +309,8 @@ fn write_certificates(directory: &Path) {
     let authority_key = KeyPair::generate().unwrap();
     std::fs::write(directory.join("ca.pem"), authority.self_signed(&authority_key).unwrap().pem()).unwrap();
     let issuer = Issuer::new(authority, authority_key);
-    let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
     let mut server = CertificateParams::new(names).unwrap();
-    server.distinguished_name.push(DnType::CommonName, "localhost");
+    server.distinguished_name.push(DnType::CommonName, names.first().unwrap().as_str());
     let key = KeyPair::generate().unwrap();
     std::fs::write(directory.join("server.pem"), server.signed_by(&key, &issuer).unwrap().pem()).unwrap();
     std::fs::write(directory.join("server.key"), key.serialize_pem()).unwrap();
