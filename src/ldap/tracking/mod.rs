@@ -1,6 +1,13 @@
 //! What changed since the last reading: one file for each way of telling it, and the choice between them. Whatever a way
 //! tells is a hint where to look; nothing is concluded from it alone.
 
+mod contexts;
+mod kind;
+
+mod sync_cookie;
+mod sync_message;
+mod sync_refresh;
+
 mod dirsync;
 mod syncrepl;
 mod timestamp;
