@@ -102,10 +102,10 @@ pub async fn changes(session: &Session, wanted: &Wanted, since: &Mark) -> Result
         told_all += usize::from(gathered.present.is_some());
         all.extend(gathered);
     }
-    if told_all > 0 && told_all < parts {
-        return Ok(Told::Lost("one naming context tells what is there, and another what is gone".to_owned()));
-    }
-    Ok(told(all, &marks))
+    Ok(match all_or_none(told_all, parts) {
+        Ok(()) => told(all, &marks),
+        Err(why) => Told::Lost(why),
+    })
 }
 
 /// Tells of changes as they come, as [`crate::cycle::Source::watch`] promises; `None`: something changed.
@@ -124,6 +124,8 @@ struct Watch {
     /// Ends the searches when it is dropped.
     _readers: JoinSet<()>,
     pending: Gathered,
+    /// Contexts whose refresh told everything that is there.
+    told_all: usize,
     hearing: bool,
 }
 
@@ -157,6 +159,7 @@ impl Watch {
             messages,
             _readers: readers,
             pending: Gathered::default(),
+            told_all: 0,
             hearing: false,
         }
     }
@@ -174,6 +177,9 @@ impl Watch {
                     }
                     if !self.hearing && self.contexts.iter().all(|context| context.refresh.refreshed()) {
                         self.hearing = true;
+                        if let Err(why) = all_or_none(self.told_all, self.contexts.len()) {
+                            return failed(session, why);
+                        }
                         if heard.send(None).await.is_err() {
                             return unheard(session);
                         }
@@ -204,7 +210,9 @@ impl Watch {
             } else if coming.back().map_or(&mark.cookie, |(_, cookie)| cookie) != refresh.cookie() {
                 coming.push_back((Instant::now(), refresh.cookie().to_owned()));
             }
-            self.pending.extend(refresh.gathered());
+            let gathered = refresh.gathered();
+            self.told_all += usize::from(gathered.present.is_some());
+            self.pending.extend(gathered);
         }
         Ok(())
     }
@@ -320,6 +328,14 @@ fn nothing_of(base: &Dn) -> Query {
 fn done(finished: &Finished) -> Option<&[u8]> {
     let control = finished.controls.iter().find(|control| control.ctype == sync_message::DONE)?;
     Some(control.val.as_deref().unwrap_or_default())
+}
+
+/// What is there is known only if each part tells it; what one of them then does not name would seem to be gone.
+fn all_or_none(told_all: usize, parts: usize) -> Result<(), String> {
+    if told_all == 0 || told_all == parts {
+        return Ok(());
+    }
+    Err("one naming context tells what is there, and another what is gone".to_owned())
 }
 
 fn told(gathered: Gathered, marks: &[Context]) -> Told {

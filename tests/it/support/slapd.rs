@@ -48,6 +48,8 @@ pub struct Setup {
     pub ldif: String,
     /// `memberof` and `refint`, as most real directories have.
     pub overlays: Vec<&'static str>,
+    /// Operations that the overlay `syncprov`, where it is among the overlays, remembers until the server ends.
+    pub session_log: Option<u32>,
     /// Limits of the service account (slapd.conf(5), `limits`).
     pub limits: &'static str,
     /// Access rules, before the last one that lets the service account read everything.
@@ -61,6 +63,7 @@ impl Default for Setup {
         Self {
             ldif: String::new(),
             overlays: vec!["memberof", "refint"],
+            session_log: None,
             limits: "size.soft=500 size.hard=5000 size.pr=1000 size.prtotal=unlimited",
             access: "",
             more: "",
@@ -87,17 +90,10 @@ impl Slapd {
         let directory = TempDir::new().unwrap();
         write_certificates(directory.path());
         write_configuration(directory.path(), &setup);
-        std::fs::create_dir(directory.path().join("db")).unwrap();
         let password = directory.path().join("password");
         std::fs::write(&password, BIND_PASSWORD).unwrap();
         std::fs::set_permissions(&password, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
-        let ldif = format!("{}\n{}\n", base_ldif(), setup.ldif.trim_start());
-        std::fs::write(directory.path().join("content.ldif"), ldif).unwrap();
-        run(program("slapadd")
-            .args(["-q", "-w", "-f"])
-            .arg(directory.path().join("slapd.conf"))
-            .arg("-l")
-            .arg(directory.path().join("content.ldif")));
+        load(directory.path(), &setup.ldif);
         // Between asking for a free port and using it somebody else may take it.
         for _ in 0..10 {
             let (port, tls_port) = (free_port(), free_port());
@@ -106,6 +102,24 @@ impl Slapd {
             }
         }
         panic!("slapd does not come up");
+    }
+
+    /// Ends the server and starts it again on the same ports: what it had in memory only is lost.
+    pub fn restart(&mut self) {
+        self.stop();
+        self.child = launch(self.directory.path(), self.port, self.tls_port).unwrap();
+    }
+
+    /// Ends the server, replaces all content by what is written now, and starts it again: as a restored backup.
+    pub fn restore(&mut self, ldif: &str) {
+        self.stop();
+        load(self.directory.path(), ldif);
+        self.child = launch(self.directory.path(), self.port, self.tls_port).unwrap();
+    }
+
+    fn stop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 
     /// The port of `ldap://`.
@@ -179,9 +193,18 @@ impl Slapd {
 
 impl Drop for Slapd {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.stop();
     }
+}
+
+/// Fills the database with the content below the suffix.
+fn load(directory: &Path, ldif: &str) {
+    let _ = std::fs::remove_dir_all(directory.join("db"));
+    std::fs::create_dir(directory.join("db")).unwrap();
+    let ldif = format!("{}\n{}\n", base_ldif(), ldif.trim_start());
+    std::fs::write(directory.join("content.ldif"), ldif).unwrap();
+    let (configuration, content) = (directory.join("slapd.conf"), directory.join("content.ldif"));
+    run(program("slapadd").args(["-q", "-w", "-f"]).arg(configuration).arg("-l").arg(content));
 }
 
 /// A port that was free a moment ago.
@@ -259,6 +282,10 @@ fn write_configuration(directory: &Path, setup: &Setup) {
             "refint" => {
                 "overlay refint\nrefint_attributes member uniqueMember manager\nrefint_nothing cn=admin,dc=example,dc=com\n"
                     .to_owned()
+            }
+            "syncprov" => {
+                let log = setup.session_log.map(|operations| format!("syncprov-sessionlog {operations}\n")).unwrap_or_default();
+                format!("overlay syncprov\nsyncprov-checkpoint 100 5\n{log}")
             }
             other => format!("overlay {other}\n"),
         })
