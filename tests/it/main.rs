@@ -12,6 +12,8 @@ mod exchange;
 mod histories;
 mod ldap_hostile;
 mod ldap_slapd;
+mod ldap_sync;
+mod ldap_timestamp;
 mod main_job;
 mod out_of_sight;
 mod personalities;

@@ -4,6 +4,7 @@
 mod contexts;
 mod kind;
 
+mod stamp;
 mod sync_cookie;
 mod sync_message;
 mod sync_refresh;

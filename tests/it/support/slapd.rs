@@ -110,13 +110,6 @@ impl Slapd {
         self.child = launch(self.directory.path(), self.port, self.tls_port).unwrap();
     }
 
-    /// Ends the server, replaces all content by what is written now, and starts it again: as a restored backup.
-    pub fn restore(&mut self, ldif: &str) {
-        self.stop();
-        load(self.directory.path(), ldif);
-        self.child = launch(self.directory.path(), self.port, self.tls_port).unwrap();
-    }
-
     fn stop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -150,6 +143,14 @@ impl Slapd {
     /// The service account's bind.
     pub fn bind(&self) -> Bind {
         Bind::Simple { dn: BIND_DN.to_owned(), password: Secret::File(self.password_file()) }
+    }
+
+    /// The bind of the root DN, who knows no limits.
+    pub fn root_bind(&self) -> Bind {
+        let file = self.directory.path().join("root-password");
+        std::fs::write(&file, "admin").unwrap();
+        std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        Bind::Simple { dn: ROOT_DN.to_owned(), password: Secret::File(file) }
     }
 
     /// Settings that read this server over plain loopback as the service account.
