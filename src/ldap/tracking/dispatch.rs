@@ -154,8 +154,9 @@ pub async fn same_server(session: &Session, wanted: &Wanted, since: &Watermark) 
         return Err("the watermark was written by another version of this program".to_owned());
     };
     let is_same = match written.mark.way {
-        Way::Usn => usn::mark(session, wanted).await.is_ok_and(|(server, _)| server == written.mark.server),
-        Way::DirSync | Way::Syncrepl | Way::Timestamp => written.url == session.url.as_str(),
+        // Both name the copy of the database that a domain controller holds (its invocationId).
+        Way::Usn | Way::DirSync => usn::mark(session, wanted).await.is_ok_and(|(server, _)| server == written.mark.server),
+        Way::Syncrepl | Way::Timestamp => written.url == session.url.as_str(),
     };
     if is_same { Ok(()) } else { Err(other()) }
 }
