@@ -11,6 +11,7 @@ mod documents;
 mod exchange;
 mod histories;
 mod ldap_hostile;
+mod ldap_look;
 mod ldap_slapd;
 mod ldap_sync;
 mod ldap_timestamp;
