@@ -12,6 +12,7 @@ pub const KEYS: &[&str] = &[
     "sources.*.allow_cleartext",
     "sources.*.in_chain",
     "sources.*.page_size",
+    "sources.*.tracking",
     "sources.*.bind",
     "sources.*.bind.dn",
     "sources.*.bind.password",

@@ -118,6 +118,7 @@ impl Reading<'_> {
                 Item::Entry(raw) if raw.has_class_like("group") => {}
                 Item::Entry(raw) => members.push(raw.dn),
                 Item::Undecodable | Item::Reference(_) => whole = false,
+                Item::Intermediate { .. } => {}
             }
             if members.len() > MOST_MEMBERS {
                 self.causes.add(format!("the members of {group} are not read: its {MEMBER_URL} means more than {MOST_MEMBERS}"));

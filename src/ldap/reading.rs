@@ -25,22 +25,7 @@ const REPEATS: usize = 1000;
 
 /// Reads what is wanted, as [`crate::cycle::Source::read`] promises.
 pub async fn read(session: &Session, wanted: &Wanted, sink: mpsc::Sender<Entry>) -> Result<Coverage, SourceError> {
-    let mut reading = Reading {
-        session,
-        wanted,
-        sink,
-        seen: HashMap::new(),
-        keys: HashMap::new(),
-        filter_cut: false,
-        repeats: 0,
-        groups: HashMap::new(),
-        aliases: HashMap::new(),
-        foreign: 0,
-        places: HashMap::new(),
-        selected: Vec::new(),
-        causes: Causes::default(),
-        sent: false,
-    };
+    let mut reading = Reading::new(session, wanted, sink);
     let end = reading.everything().await;
     match end {
         Err(Halt::ReceiverGone) => {
@@ -106,6 +91,33 @@ pub(super) struct Reading<'a> {
     sent: bool,
 }
 
+impl<'a> Reading<'a> {
+    /// A reading of which nothing is read yet.
+    pub(super) fn new(session: &'a Session, wanted: &'a Wanted, sink: mpsc::Sender<Entry>) -> Self {
+        Self {
+            session,
+            wanted,
+            sink,
+            seen: HashMap::new(),
+            keys: HashMap::new(),
+            filter_cut: false,
+            repeats: 0,
+            groups: HashMap::new(),
+            aliases: HashMap::new(),
+            foreign: 0,
+            places: HashMap::new(),
+            selected: Vec::new(),
+            causes: Causes::default(),
+            sent: false,
+        }
+    }
+
+    /// True if this entry was sent.
+    pub(super) fn has_sent(&self, id: &EntryId) -> bool {
+        self.seen.contains_key(id)
+    }
+}
+
 impl Reading<'_> {
     async fn everything(&mut self) -> Result<(), Halt> {
         if self.wanted.membership || !self.wanted.scope_groups.is_empty() {
@@ -168,6 +180,7 @@ impl Reading<'_> {
                     self.causes.add(format!("the search below {base} would go on at {urls}, which is not followed"));
                 }
             }
+            Item::Intermediate { .. } => {}
         }
         None
     }

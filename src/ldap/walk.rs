@@ -37,11 +37,7 @@ impl Reading<'_> {
         }
         let mut roots = Vec::new();
         for group in &wanted.scope_groups {
-            let root = self.root(group).await?;
-            if self.shows_nobody(&root).await? {
-                self.causes.add(format!("the group {} decides scope and has no members that we can see", group.dn));
-            }
-            roots.push(root);
+            roots.push(self.deciding(group).await?);
         }
         self.outside(roots, &bases, Purpose::Scope).await?;
         let selected = std::mem::take(&mut self.selected);
@@ -77,6 +73,15 @@ impl Reading<'_> {
             self.causes.add(format!("the search for {filter} did not run to its end: {error}"));
             Halt::ConnectionLost
         })
+    }
+
+    /// Reads a group that decides scope, unless it was read, and tells where it is now.
+    pub(super) async fn deciding(&mut self, group: &ScopeGroup) -> Result<DnKey, Halt> {
+        let root = self.root(group).await?;
+        if self.shows_nobody(&root).await? {
+            self.causes.add(format!("the group {} decides scope and has no members that we can see", group.dn));
+        }
+        Ok(root)
     }
 
     /// Where a group that decides scope is now: the entry that it was before, wherever that went, else what stands

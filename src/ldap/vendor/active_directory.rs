@@ -26,6 +26,7 @@ pub const FACTS: Facts = Facts {
     never_empty: &[],
     status_attributes: &[CONTROL],
     status,
+    container_filter: "(|(objectClass=organizationalUnit)(objectClass=container)(objectClass=domain)(objectClass=builtinDomain))",
     domain_scope: true,
 };
 

@@ -22,5 +22,6 @@ pub const FACTS: Facts = Facts {
     never_empty: &[],
     status_attributes: &[marks::ACCOUNT_LOCK],
     status: |entry| marks::status(entry, &[marks::ACCOUNT_LOCK]),
+    container_filter: "(|(objectClass=organizationalUnit)(objectClass=organization)(objectClass=dcObject)(objectClass=domain)(objectClass=country)(objectClass=locality)(objectClass=nsContainer))",
     domain_scope: false,
 };

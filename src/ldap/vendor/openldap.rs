@@ -1,5 +1,6 @@
 //! OpenLDAP slapd.
 
+use super::facts::CONTAINERS;
 use super::{Facts, listing, marks};
 use crate::ldap::id::IdForm;
 use crate::model::Vendor;
@@ -21,5 +22,6 @@ pub const FACTS: Facts = Facts {
     never_empty: &["groupofnames", "groupofuniquenames"],
     status_attributes: &[marks::LOCKED_TIME, marks::ACCOUNT_LOCK],
     status: |entry| marks::status(entry, &[marks::LOCKED_TIME, marks::ACCOUNT_LOCK]),
+    container_filter: CONTAINERS,
     domain_scope: false,
 };

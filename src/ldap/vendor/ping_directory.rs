@@ -1,5 +1,6 @@
 //! PingDirectory, and UnboundID and Nokia servers of the same code.
 
+use super::facts::CONTAINERS;
 use super::{Facts, listing, marks};
 use crate::ldap::id::IdForm;
 use crate::model::Vendor;
@@ -23,5 +24,6 @@ pub const FACTS: Facts = Facts {
     never_empty: &[],
     status_attributes: &[ACCOUNT_DISABLED, marks::LOCKED_TIME, marks::ACCOUNT_LOCK],
     status: |entry| marks::status(entry, &[ACCOUNT_DISABLED, marks::LOCKED_TIME, marks::ACCOUNT_LOCK]),
+    container_filter: CONTAINERS,
     domain_scope: false,
 };

@@ -48,6 +48,8 @@ pub struct Setup {
     pub ldif: String,
     /// `memberof` and `refint`, as most real directories have.
     pub overlays: Vec<&'static str>,
+    /// Operations that the overlay `syncprov`, where it is among the overlays, remembers until the server ends.
+    pub session_log: Option<u32>,
     /// Limits of the service account (slapd.conf(5), `limits`).
     pub limits: &'static str,
     /// Access rules, before the last one that lets the service account read everything.
@@ -61,6 +63,7 @@ impl Default for Setup {
         Self {
             ldif: String::new(),
             overlays: vec!["memberof", "refint"],
+            session_log: None,
             limits: "size.soft=500 size.hard=5000 size.pr=1000 size.prtotal=unlimited",
             access: "",
             more: "",
@@ -87,17 +90,10 @@ impl Slapd {
         let directory = TempDir::new().unwrap();
         write_certificates(directory.path(), &["localhost", "127.0.0.1", "::1"].map(str::to_owned));
         write_configuration(directory.path(), &setup);
-        std::fs::create_dir(directory.path().join("db")).unwrap();
         let password = directory.path().join("password");
         std::fs::write(&password, BIND_PASSWORD).unwrap();
         std::fs::set_permissions(&password, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
-        let ldif = format!("{}\n{}\n", base_ldif(), setup.ldif.trim_start());
-        std::fs::write(directory.path().join("content.ldif"), ldif).unwrap();
-        run(program("slapadd")
-            .args(["-q", "-w", "-f"])
-            .arg(directory.path().join("slapd.conf"))
-            .arg("-l")
-            .arg(directory.path().join("content.ldif")));
+        load(directory.path(), &setup.ldif);
         // Between asking for a free port and using it somebody else may take it.
         for _ in 0..10 {
             let (port, tls_port) = (free_port(), free_port());
@@ -106,6 +102,17 @@ impl Slapd {
             }
         }
         panic!("slapd does not come up");
+    }
+
+    /// Ends the server and starts it again on the same ports: what it had in memory only is lost.
+    pub fn restart(&mut self) {
+        self.stop();
+        self.child = launch(self.directory.path(), self.port, self.tls_port).unwrap();
+    }
+
+    fn stop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 
     /// The port of `ldap://`.
@@ -136,6 +143,14 @@ impl Slapd {
     /// The service account's bind.
     pub fn bind(&self) -> Bind {
         Bind::Simple { dn: BIND_DN.to_owned(), password: Secret::File(self.password_file()) }
+    }
+
+    /// The bind of the root DN, who knows no limits.
+    pub fn root_bind(&self) -> Bind {
+        let file = self.directory.path().join("root-password");
+        std::fs::write(&file, "admin").unwrap();
+        std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        Bind::Simple { dn: ROOT_DN.to_owned(), password: Secret::File(file) }
     }
 
     /// Settings that read this server over plain loopback as the service account.
@@ -179,9 +194,18 @@ impl Slapd {
 
 impl Drop for Slapd {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.stop();
     }
+}
+
+/// Fills the database with the content below the suffix.
+fn load(directory: &Path, ldif: &str) {
+    let _ = std::fs::remove_dir_all(directory.join("db"));
+    std::fs::create_dir(directory.join("db")).unwrap();
+    let ldif = format!("{}\n{}\n", base_ldif(), ldif.trim_start());
+    std::fs::write(directory.join("content.ldif"), ldif).unwrap();
+    let (configuration, content) = (directory.join("slapd.conf"), directory.join("content.ldif"));
+    run(program("slapadd").args(["-q", "-w", "-f"]).arg(configuration).arg("-l").arg(content));
 }
 
 /// A port that was free a moment ago.
@@ -261,6 +285,10 @@ fn write_configuration(directory: &Path, setup: &Setup) {
                     .to_owned()
             }
             "dynlist" => "overlay dynlist\ndynlist-attrset groupOfURLs memberURL member\n".to_owned(),
+            "syncprov" => {
+                let log = setup.session_log.map(|operations| format!("syncprov-sessionlog {operations}\n")).unwrap_or_default();
+                format!("overlay syncprov\nsyncprov-checkpoint 100 5\n{log}")
+            }
             other => format!("overlay {other}\n"),
         })
         .collect();
