@@ -143,3 +143,25 @@ fn others(
     }
     Ok(others)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::open;
+
+    #[test]
+    fn nothing_is_read_from_end_to_end_for_a_part() {
+        let directory = tempfile::tempdir().unwrap();
+        let connection = open::writer(&open::database(directory.path())).unwrap();
+        for query in [ROW_OF_ENTRY, ROWS_OF_NAME, RESOURCE_OF_ENTRY, LINKS, MEMBERS, CLAIMS, OPEN, refused::OF_ONE] {
+            let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {query}")).unwrap();
+            let given = vec!["[]"; statement.parameter_count()];
+            let rows = statement.query_map(rusqlite::params_from_iter(given), |row| row.get(3)).unwrap();
+            let steps: Vec<String> = rows.collect::<Result<_, _>>().unwrap();
+            // The list of what is asked for is walked over; every table is searched.
+            assert!(steps.iter().any(|step| step.starts_with("SEARCH")), "{query}: {steps:?}");
+            let walked = steps.iter().filter(|step| step.starts_with("SCAN") && !step.starts_with("SCAN asked "));
+            assert_eq!(walked.count(), 0, "{query}: {steps:?}");
+        }
+    }
+}

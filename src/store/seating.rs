@@ -163,7 +163,7 @@ fn put(connection: &Connection, roster: i64, change: &Change<'_>) -> Result<i64,
 
 /// Makes the ties of a seat these; names that lost one are put to the loose ones.
 fn tie(connection: &Connection, table: &str, seat: i64, wanted: &BTreeSet<i64>, loose: &mut BTreeSet<i64>) -> Result<(), Fault> {
-    let mut statement = connection.prepare_cached(&format!("SELECT name FROM {table} WHERE seat = ?1"))?;
+    let mut statement = connection.prepare_cached(&format!("SELECT name FROM {table} WHERE seat = ?1 ORDER BY name"))?;
     let stored = statement.query_map([seat], |row| row.get(0))?.collect::<Result<BTreeSet<i64>, _>>()?;
     let mut delete = connection.prepare_cached(&format!("DELETE FROM {table} WHERE seat = ?1 AND name = ?2"))?;
     for name in stored.difference(wanted) {

@@ -12,6 +12,8 @@ use ldap2scim::model::{
 };
 use ldap2scim::plan::{Action, Change, ClaimAfter, Edit, Reason, Tally};
 
+mod roster;
+
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// A store that can be opened again and again on the same state, with a clock that the test moves.
@@ -601,11 +603,11 @@ mod contract {
 
 /// One test for each check of the contract.
 macro_rules! passes {
-    ($subject:ty: $($check:ident)+) => {
+    ($subject:ty, $from:ident: $($check:ident)+) => {
         $(
             #[tokio::test]
             async fn $check() {
-                contract::$check::<$subject>().await;
+                $from::$check::<$subject>().await;
             }
         )+
     };
@@ -660,7 +662,20 @@ mod sqlite {
         }
     }
 
-    passes! { OnDisk:
+    mod seats;
+
+    passes! { OnDisk, roster:
+        a_channel_that_was_never_read_in_full_stands_nowhere
+        seats_come_back_as_they_were_settled
+        a_standing_tells_what_was_settled_and_how_long_ago_everything_was_read
+        a_channel_that_forgets_where_it_stands_forgets_its_seats_and_no_other_does
+        groups_are_found_above_and_below_through_circles_and_other_names
+        questions_are_answered_as_a_walk_over_every_seat_would
+        a_part_is_loaded_as_it_stands_in_the_whole
+        nothing_of_a_settlement_stays_if_the_cycle_is_over
+    }
+
+    passes! { OnDisk, contract:
         a_fresh_store_remembers_nothing
         a_link_comes_back_as_it_was_recorded
         edits_change_what_is_acknowledged_and_may_change_the_id
