@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{AttributeName, AttributeValue, Dn, Entry, EntryId, ResourceType, Status};
+use crate::model::{AttributeName, AttributeValue, Dn, Entry, EntryId, Moment, ResourceType, Status};
 
 use super::members::member_dns;
 use super::raw_entry::RawEntry;
@@ -30,12 +30,23 @@ pub fn attributes(facts: &Facts, resource_type: ResourceType, wanted: &[Attribut
     names.iter().map(|name| name.as_str().to_owned()).collect()
 }
 
-/// The user, or a sentence on why it is none.
-pub fn user(mut raw: RawEntry, facts: &Facts, wanted: &[AttributeName]) -> Result<Entry, String> {
+/// The user as it is `now`, or a sentence on why it is none.
+pub fn user(mut raw: RawEntry, facts: &Facts, wanted: &[AttributeName], now: Moment) -> Result<Entry, String> {
     let (id, dn) = identity(&raw, facts)?;
-    let status = (facts.status)(&raw);
+    let (status, status_until) = (facts.status)(&raw, now);
     let attributes = wanted_of(&mut raw, wanted);
-    Ok(Entry { id, dn, resource_type: ResourceType::User, selected: true, status, status_until: None, aliases: Vec::new(), members: None, member_aliases: Vec::new(), attributes })
+    Ok(Entry {
+        id,
+        dn,
+        resource_type: ResourceType::User,
+        selected: true,
+        status,
+        status_until,
+        aliases: Vec::new(),
+        members: None,
+        member_aliases: Vec::new(),
+        attributes,
+    })
 }
 
 /// The group, or a sentence on why it is none.
@@ -54,7 +65,18 @@ pub fn group(mut raw: RawEntry, facts: &Facts, wanted: &[AttributeName], came: M
         Members::InPart => None,
     };
     let attributes = wanted_of(&mut raw, wanted);
-    Ok(Entry { id, dn, resource_type: ResourceType::Group, selected: false, status: Status::Enabled, status_until: None, aliases: Vec::new(), members, member_aliases: Vec::new(), attributes })
+    Ok(Entry {
+        id,
+        dn,
+        resource_type: ResourceType::Group,
+        selected: false,
+        status: Status::Enabled,
+        status_until: None,
+        aliases: Vec::new(),
+        members,
+        member_aliases: Vec::new(),
+        attributes,
+    })
 }
 
 /// True if a group must have members, and shows none: we have no right to read them.

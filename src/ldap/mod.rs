@@ -24,6 +24,7 @@ mod raw_entry;
 mod search;
 
 mod id;
+mod moment;
 mod vendor;
 
 mod ending;

@@ -15,6 +15,6 @@ pub const FACTS: Facts = Facts {
     member_attributes: &["member", "uniqueMember"],
     never_empty: &[],
     status_attributes: &[marks::LOCKED_TIME, marks::ACCOUNT_LOCK],
-    status: |entry| marks::status(entry, &[marks::LOCKED_TIME, marks::ACCOUNT_LOCK]),
+    status: |entry, now| marks::status(entry, &[marks::LOCKED_TIME, marks::ACCOUNT_LOCK], marks::Term::default(), now),
     domain_scope: false,
 };

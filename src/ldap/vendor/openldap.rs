@@ -4,6 +4,10 @@ use super::{Facts, marks};
 use crate::ldap::id::IdForm;
 use crate::model::Vendor;
 
+/// The time in which authentication is let pass; a start that is not before the end disables the account
+/// (slapo-ppolicy(5), pwdStartTime and pwdEndTime).
+const TERM: marks::Term = marks::Term { from: Some("pwdStartTime"), until: Some("pwdEndTime") };
+
 /// The facts. `inetOrgPerson` leaves out accounts of services, which are commonly `person` or `account`.
 /// Its schema has `member` and `uniqueMember` as MUST (RFC 4519 §3.5, §3.6), and slapd holds to it.
 /// Groups made by dynlist (`groupOfURLs`) list no members of their own and are left out.
@@ -16,7 +20,7 @@ pub const FACTS: Facts = Facts {
     group_filter: "(|(objectClass=groupOfNames)(objectClass=groupOfUniqueNames)(objectClass=groupOfMembers))",
     member_attributes: &["member", "uniqueMember"],
     never_empty: &["groupofnames", "groupofuniquenames"],
-    status_attributes: &[marks::LOCKED_TIME, marks::ACCOUNT_LOCK],
-    status: |entry| marks::status(entry, &[marks::LOCKED_TIME, marks::ACCOUNT_LOCK]),
+    status_attributes: &[marks::LOCKED_TIME, marks::ACCOUNT_LOCK, "pwdStartTime", "pwdEndTime"],
+    status: |entry, now| marks::status(entry, &[marks::LOCKED_TIME, marks::ACCOUNT_LOCK], TERM, now),
     domain_scope: false,
 };
