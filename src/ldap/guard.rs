@@ -15,10 +15,15 @@ use super::ending::Ending;
 use super::frame::{FrameError, Frames};
 use super::shape::{Message, operation};
 
+/// The Sync Request control (RFC 4533 §2.2).
+pub const SYNC_REQUEST: &str = "1.3.6.1.4.1.4203.1.9.1.1";
+
 /// What kind of request is open under an id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Open {
     Search,
+    /// A search that is told things between its entries (RFC 4533 §2.5).
+    Synchronization,
     Other,
 }
 
@@ -28,10 +33,15 @@ struct Requests(Mutex<HashMap<i32, Open>>);
 impl Requests {
     fn opened(&self, message: &Message<'_>) {
         let open = match message.operation.tag {
+            operation::SEARCH_REQUEST if message.carries(SYNC_REQUEST) => Open::Synchronization,
             operation::SEARCH_REQUEST => Open::Search,
             _ => Open::Other,
         };
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(message.id, open);
+        let mut requests = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match message.abandoned() {
+            Some(id) => requests.remove(&id),
+            None => requests.insert(message.id, open),
+        };
     }
 
     /// Judges an answer: `Some(credit)` if it is handed over, with what it costs; `None` if it is dropped.
@@ -40,8 +50,10 @@ impl Requests {
         let Some(open) = requests.get(&message.id).copied() else { return Ok(None) };
         let tag = message.operation.tag;
         let charge = match (open, tag) {
-            (Open::Search, operation::ENTRY | operation::REFERENCE) => Charge::Octets,
-            (Open::Search, operation::DONE) | (Open::Other, operation::BIND_RESPONSE | operation::EXTENDED_RESPONSE) => {
+            (Open::Search | Open::Synchronization, operation::ENTRY | operation::REFERENCE)
+            | (Open::Synchronization, operation::INTERMEDIATE) => Charge::Octets,
+            (Open::Search | Open::Synchronization, operation::DONE)
+            | (Open::Other, operation::BIND_RESPONSE | operation::EXTENDED_RESPONSE) => {
                 requests.remove(&message.id);
                 Charge::Nothing
             }

@@ -130,7 +130,7 @@ async fn sample(
         while let Some(item) = search.next().await {
             match item {
                 Item::Entry(raw) if all.len() < most => all.push(raw),
-                Item::Entry(_) | Item::Undecodable | Item::Reference(_) => {}
+                Item::Entry(_) | Item::Undecodable | Item::Reference(_) | Item::Intermediate { .. } => {}
             }
         }
         if let Err(error) = search.finish().await {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use ldap3::ResultEntry;
 use ldap3::asn1::{PL, StructureTag};
+use ldap3::controls::RawControl;
 
 use crate::model::{AttributeName, AttributeValue};
 
@@ -17,6 +18,7 @@ pub struct RawEntry {
     pub dn: String,
     attributes: BTreeMap<AttributeName, Vec<AttributeValue>>,
     ranges: BTreeMap<AttributeName, Range>,
+    controls: Vec<RawControl>,
 }
 
 /// Part of an attribute's values: the position of the first, and of the last unless the values end here.
@@ -31,13 +33,15 @@ pub struct Range {
 impl RawEntry {
     /// An entry without attributes.
     pub fn empty(dn: &str) -> Self {
-        Self { dn: dn.to_owned(), attributes: BTreeMap::new(), ranges: BTreeMap::new() }
+        Self { dn: dn.to_owned(), attributes: BTreeMap::new(), ranges: BTreeMap::new(), controls: Vec::new() }
     }
 
     /// Decodes a search result entry; `None` if it is not one or its DN is not UTF-8.
     pub fn decode(item: ResultEntry) -> Option<Self> {
-        let mut parts = constructed(item.0)?.into_iter();
+        let (message, controls) = (item.0, item.1);
+        let mut parts = constructed(message)?.into_iter();
         let mut entry = Self::empty(&String::from_utf8(primitive(parts.next()?)?).ok()?);
+        entry.controls = controls.into_iter().map(|control| control.1).collect();
         for attribute in constructed(parts.next()?)? {
             let mut parts = constructed(attribute)?.into_iter();
             let name = String::from_utf8(primitive(parts.next()?)?).ok();
@@ -62,6 +66,12 @@ impl RawEntry {
             }
         }
         self.attributes.entry(name).or_default().extend(values.into_iter().map(AttributeValue::new));
+    }
+
+    /// The value of a control that came with the entry; empty if the control has none.
+    pub fn control(&self, oid: &str) -> Option<&[u8]> {
+        let control = self.controls.iter().find(|control| control.ctype == oid)?;
+        Some(control.val.as_deref().unwrap_or_default())
     }
 
     /// The values of an attribute; none if it is absent.
@@ -118,6 +128,19 @@ impl Range {
 pub fn reference_urls(item: ResultEntry) -> Vec<String> {
     let strings = constructed(item.0).unwrap_or_default();
     strings.into_iter().filter_map(primitive).filter_map(|octets| String::from_utf8(octets).ok()).collect()
+}
+
+/// Name and value of an intermediate response, as far as they are there.
+pub fn intermediate(item: ResultEntry) -> (Option<String>, Option<Vec<u8>>) {
+    let (mut name, mut value) = (None, None);
+    for part in constructed(item.0).unwrap_or_default() {
+        match part.id {
+            0 => name = primitive(part).and_then(|octets| String::from_utf8(octets).ok()),
+            1 => value = primitive(part),
+            _ => {}
+        }
+    }
+    (name, value)
 }
 
 fn constructed(tag: StructureTag) -> Option<Vec<StructureTag>> {

@@ -161,6 +161,7 @@ impl Reading<'_> {
                     self.causes.add(format!("the search below {base} would go on at {urls}, which is not followed"));
                 }
             }
+            Item::Intermediate { .. } => {}
         }
         None
     }

@@ -1,4 +1,4 @@
-//! One search, page by page, driven in a task of its own: a caller that stops listening, or that is
+//! One search, page by page or without end, driven in a task of its own: a caller that stops listening, or that is
 //! dropped between two entries, leaves nothing half done, and a panic in the LDAP library ends the search only.
 
 use std::time::Duration;
@@ -6,12 +6,12 @@ use std::time::Duration;
 use ldap3::controls::RawControl;
 use ldap3::{Ldap, LdapError, LdapResult, ResultEntry, Scope};
 use tokio::sync::mpsc;
-use tokio_util::task::AbortOnDropHandle;
+use tokio::task::JoinHandle;
 
 use super::credit::Credit;
 use super::ending::Ending;
 use super::paging;
-use super::raw_entry::{RawEntry, reference_urls};
+use super::raw_entry::{RawEntry, intermediate, reference_urls};
 use super::root_dse::{result_name, words};
 
 /// Keeps Active Directory from naming its other partitions (MS-ADTS §3.1.1.3.4.1.4).
@@ -35,6 +35,27 @@ pub struct Query {
     pub filter: String,
     /// Attributes asked for.
     pub attributes: Vec<String>,
+}
+
+/// What else a search carries. Without anything it is a search as the session makes it.
+#[derive(Debug, Clone, Default)]
+pub struct Terms {
+    /// Controls besides those that the session sends.
+    pub controls: Vec<RawControl>,
+    /// How its answers come.
+    pub course: Course,
+}
+
+/// How the answers of a search come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Course {
+    /// In pages, where the server can.
+    #[default]
+    Paged,
+    /// In one go. The server's limits hold for all of it.
+    Whole,
+    /// In one go and without end: however long the server is silent, the search lasts as long as the connection.
+    Persistent,
 }
 
 /// Whether answers come in pages, and whether the server must refuse if it cannot.
@@ -72,6 +93,21 @@ pub enum Item {
     Undecodable,
     /// A reference to where the search would go on; nothing is followed.
     Reference(Vec<String>),
+    /// What the server says between two entries (RFC 4511 §4.13). Comes only to a search that carries the Sync Request
+    /// control.
+    Intermediate {
+        /// Its name, an OID, where it has one.
+        name: Option<String>,
+        /// Its value.
+        value: Option<Vec<u8>>,
+    },
+}
+
+/// A search that ran to its end.
+#[derive(Debug, Clone)]
+pub struct Finished {
+    /// Controls of the result, those of the last page where there were several.
+    pub controls: Vec<RawControl>,
 }
 
 /// Why a search did not run to its end.
@@ -117,29 +153,39 @@ impl SearchError {
 }
 
 /// A search under way. Take items until there are none, then [`finish`](Self::finish) to learn whether that was all.
+/// One that is dropped before is abandoned.
 #[derive(Debug)]
 pub struct Search {
-    items: mpsc::Receiver<Item>,
+    items: Items,
+    task: JoinHandle<Result<Finished, SearchError>>,
+    ending: Ending,
+}
+
+#[derive(Debug)]
+struct Items {
+    receiver: mpsc::Receiver<Item>,
     /// Given back as items are taken. A base search gives its own back: several run at once, and one that waits
     /// for its turn to be read must not stop the others.
     credit: Option<Credit>,
-    task: AbortOnDropHandle<Result<(), SearchError>>,
-    ending: Ending,
 }
 
 impl Search {
     /// Starts a search on a connection.
-    pub fn start(ldap: Ldap, query: Query, manner: Manner, credit: Credit, ending: Ending) -> Self {
-        let (sender, items) = mpsc::channel(IN_FLIGHT);
+    pub fn start(ldap: Ldap, query: Query, terms: Terms, manner: Manner, credit: Credit, ending: Ending) -> Self {
+        let (sender, receiver) = mpsc::channel(IN_FLIGHT);
         let (own, readers) = if query.scope == Scope::Base { (Some(credit), None) } else { (None, Some(credit)) };
-        let pages = Pages { ldap, query, manner, credit: own, ending: ending.clone(), sender };
-        Self { items, credit: readers, task: AbortOnDropHandle::new(tokio::spawn(pages.drive())), ending }
+        let manner = match terms.course {
+            Course::Paged => manner,
+            Course::Whole | Course::Persistent => Manner { paging: Paging::Off, ..manner },
+        };
+        let pages = Pages { ldap, query, terms, manner, own, readers: readers.clone(), ending: ending.clone(), sender };
+        Self { items: Items { receiver, credit: readers }, task: tokio::spawn(pages.drive()), ending }
     }
 
     /// The next item; `None` when no more come, for whatever reason.
     pub async fn next(&mut self) -> Option<Item> {
-        let item = self.items.recv().await?;
-        if let Some(credit) = &self.credit {
+        let item = self.items.receiver.recv().await?;
+        if let Some(credit) = &self.items.credit {
             credit.give_back();
         }
         Some(item)
@@ -147,6 +193,11 @@ impl Search {
 
     /// Whether everything came.
     pub async fn finish(self) -> Result<(), SearchError> {
+        self.finished().await.map(|_| ())
+    }
+
+    /// Whether everything came, and what the server said with its last word.
+    pub async fn finished(self) -> Result<Finished, SearchError> {
         drop(self.items);
         self.task.await.unwrap_or_else(|_| {
             let why = self.ending.why().unwrap_or("the LDAP library failed on an answer");
@@ -155,14 +206,32 @@ impl Search {
     }
 }
 
+impl Drop for Items {
+    /// Items that nobody takes any more hold credit that other searches of the connection need.
+    fn drop(&mut self) {
+        self.receiver.close();
+        while self.receiver.try_recv().is_ok() {
+            if let Some(credit) = &self.credit {
+                credit.give_back();
+            }
+        }
+    }
+}
+
 struct Pages {
     ldap: Ldap,
     query: Query,
+    terms: Terms,
     manner: Manner,
-    credit: Option<Credit>,
+    /// Given back here, as items come from the library.
+    own: Option<Credit>,
+    /// Given back by the reader, but for items that never get to it.
+    readers: Option<Credit>,
     ending: Ending,
     sender: mpsc::Sender<Item>,
 }
+
+type Stream<'a> = ldap3::SearchStream<'a, String, Vec<String>>;
 
 /// A page that came to its end with a result from the server.
 struct Page {
@@ -171,7 +240,7 @@ struct Page {
 }
 
 impl Pages {
-    async fn drive(mut self) -> Result<(), SearchError> {
+    async fn drive(mut self) -> Result<Finished, SearchError> {
         let mut cookie = Vec::new();
         let mut size = self.manner.page_size.max(1);
         let mut empty_pages = 0;
@@ -185,11 +254,11 @@ impl Pages {
             let sampled = self.manner.first_page_only;
             match page.result.rc {
                 0 => {}
-                4 if sampled => return Ok(()),
+                4 if sampled => return Ok(page.finished()),
                 code => return Err(SearchError::Result { code, text: led_in(&page.result.text) }),
             }
             if sampled || self.sender.is_closed() {
-                return Ok(());
+                return Ok(page.finished());
             }
             cookie = match (page.answer(), self.manner.paging) {
                 (Some(value), Paging::Critical | Paging::Hopeful) => {
@@ -201,7 +270,7 @@ impl Pages {
                 (None, Paging::Critical | Paging::Hopeful) | (_, Paging::Off) => Vec::new(),
             };
             if cookie.is_empty() {
-                return Ok(());
+                return Ok(page.finished());
             }
             empty_pages = if page.entries == 0 { empty_pages + 1 } else { 0 };
             if empty_pages > EMPTY_PAGES {
@@ -216,26 +285,63 @@ impl Pages {
             options = options.sizelimit(i32::try_from(size).unwrap_or(i32::MAX));
         }
         let controls = self.controls(size, cookie);
-        self.ldap.with_search_options(options).with_controls(controls).with_timeout(self.manner.reply_limit);
+        self.ldap.with_search_options(options).with_controls(controls);
+        match self.terms.course {
+            Course::Paged | Course::Whole => {
+                self.ldap.with_timeout(self.manner.reply_limit);
+            }
+            Course::Persistent => {}
+        }
         let query = self.query.clone();
-        let one_entry = query.scope == Scope::Base;
+        let one_entry = query.scope == Scope::Base && self.terms.course != Course::Persistent;
         let stream = self.ldap.streaming_search(&query.base, query.scope, &query.filter, query.attributes).await;
         let mut stream = stream.map_err(|error| self.failure(error))?;
         let mut entries = 0u32;
-        while let Some(item) = stream.next().await.map_err(|error| self.failure(error))? {
-            if let Some(credit) = &self.credit {
+        loop {
+            let item = tokio::select! {
+                item = stream.next() => item.map_err(|error| self.failure(error))?,
+                () = self.sender.closed() => {
+                    self.abandon(stream).await;
+                    return Err(stopped());
+                }
+            };
+            let Some(item) = item else { break };
+            if let Some(credit) = &self.own {
                 credit.give_back();
             }
             let item = decode(item);
-            entries += u32::from(!matches!(item, Item::Reference(_)));
+            entries = entries.saturating_add(u32::from(matches!(item, Item::Entry(_) | Item::Undecodable)));
             if entries > 1 && one_entry {
                 return Err(SearchError::Lost("the server answered a search for one entry with several".to_owned()));
             }
             if self.sender.send(item).await.is_err() {
-                return Err(SearchError::Lost("the reading was stopped".to_owned()));
+                if let Some(credit) = &self.readers {
+                    credit.give_back();
+                }
+                self.abandon(stream).await;
+                return Err(stopped());
             }
         }
         Ok(Page { entries, result: stream.finish().await })
+    }
+
+    /// Tells the server that nobody listens any more (RFC 4511 §4.11), and takes what it had sent out of the way.
+    async fn abandon(&self, mut stream: Stream<'_>) {
+        let ldap = stream.ldap_handle();
+        let id = ldap.last_id();
+        if ldap.with_timeout(self.manner.reply_limit).abandon(id).await.is_err() {
+            return;
+        }
+        while let Ok(Some(_)) = stream.next().await {
+            self.give_back();
+        }
+    }
+
+    /// For an item that the reader does not get.
+    fn give_back(&self) {
+        if let Some(credit) = self.own.as_ref().or(self.readers.as_ref()) {
+            credit.give_back();
+        }
     }
 
     fn controls(&self, size: u32, cookie: &[u8]) -> Vec<RawControl> {
@@ -246,7 +352,7 @@ impl Pages {
             Paging::Off => None,
         };
         let scope = RawControl { ctype: DOMAIN_SCOPE.to_owned(), crit: false, val: None };
-        paged.into_iter().chain(self.manner.domain_scope.then_some(scope)).collect()
+        paged.into_iter().chain(self.manner.domain_scope.then_some(scope)).chain(self.terms.controls.clone()).collect()
     }
 
     fn failure(&self, error: LdapError) -> SearchError {
@@ -259,7 +365,15 @@ impl Pages {
     }
 }
 
+fn stopped() -> SearchError {
+    SearchError::Lost("the reading was stopped".to_owned())
+}
+
 impl Page {
+    fn finished(self) -> Finished {
+        Finished { controls: self.result.ctrls.into_iter().map(|control| control.1).collect() }
+    }
+
     /// OpenLDAP refuses pages above `size.pr` with adminLimitExceeded and these words; other limits have the same code.
     fn is_size_refused(&self) -> bool {
         self.result.rc == 11 && self.entries == 0 && self.result.text.to_ascii_lowercase().contains("page size")
@@ -275,6 +389,10 @@ impl Page {
 fn decode(item: ResultEntry) -> Item {
     if item.is_ref() {
         return Item::Reference(reference_urls(item));
+    }
+    if item.is_intermediate() {
+        let (name, value) = intermediate(item);
+        return Item::Intermediate { name, value };
     }
     RawEntry::decode(item).map_or(Item::Undecodable, Item::Entry)
 }

@@ -16,7 +16,7 @@ use crate::model::{Moment, Vendor};
 use super::credit::Credit;
 use super::ending::Ending;
 use super::root_dse::{self, RootDse, result_name, words};
-use super::search::{Item, Manner, Paging, Query, Search, SearchError};
+use super::search::{Item, Manner, Paging, Query, Search, SearchError, Terms};
 use super::settings::{Bind, Place, Settings, place};
 use super::vendor::{self, Facts};
 use super::{guard, paging, socket, starttls, tls};
@@ -103,12 +103,17 @@ impl Session {
 
     /// Starts a search.
     pub fn search(&self, query: Query) -> Search {
-        self.start(query, self.manner)
+        self.start(query, Terms::default(), self.manner)
+    }
+
+    /// Starts a search that carries more than the session's own controls, or whose answers come in another way.
+    pub fn search_on(&self, terms: Terms, query: Query) -> Search {
+        self.start(query, terms, self.manner)
     }
 
     /// Starts a search that brings a page at most.
     pub fn sample(&self, query: Query) -> Search {
-        self.start(query, Manner { first_page_only: true, ..self.manner })
+        self.start(query, Terms::default(), Manner { first_page_only: true, ..self.manner })
     }
 
     /// Entries in a page.
@@ -122,8 +127,8 @@ impl Session {
         let _ = tokio::time::timeout(GOODBYE, self.guard).await;
     }
 
-    fn start(&self, query: Query, manner: Manner) -> Search {
-        Search::start(self.ldap.clone(), query, manner, self.credit.clone(), self.ending.clone())
+    fn start(&self, query: Query, terms: Terms, manner: Manner) -> Search {
+        Search::start(self.ldap.clone(), query, terms, manner, self.credit.clone(), self.ending.clone())
     }
 
     async fn bind(&mut self, bind: &Bind, password: Option<&SecretString>) -> Result<(), OpenError> {

@@ -9,6 +9,8 @@ pub mod operation {
     pub const BIND_RESPONSE: u8 = 0x61;
     /// SearchRequest.
     pub const SEARCH_REQUEST: u8 = 0x63;
+    /// AbandonRequest.
+    pub const ABANDON_REQUEST: u8 = 0x50;
     /// SearchResultEntry.
     pub const ENTRY: u8 = 0x64;
     /// SearchResultDone.
@@ -54,11 +56,27 @@ impl<'a> Message<'a> {
         Ok(Self { id, operation, controls })
     }
 
+    /// True if a control of this kind is attached.
+    pub fn carries(&self, oid: &str) -> bool {
+        let controls = self.controls.map(|controls| controls.content).unwrap_or_default();
+        ber::elements(controls)
+            .flatten()
+            .any(|control| matches!(ber::elements(control.content).next(), Some(Ok(name)) if name.content == oid.as_bytes()))
+    }
+
+    /// The id of the request that this request abandons.
+    pub fn abandoned(&self) -> Option<i32> {
+        let digits = self.operation.content;
+        let id = digits.iter().fold(0u64, |sum, octet| (sum << 8) | u64::from(*octet));
+        i32::try_from(id).ok().filter(|_| self.operation.tag == operation::ABANDON_REQUEST && digits.len() <= 4)
+    }
+
     /// Checks an answer through and through.
     pub fn check_answer(&self) -> Result<(), Violation> {
         match self.operation.tag {
             operation::ENTRY => check_entry(self.operation.content)?,
             operation::REFERENCE => check_strings(self.operation.content)?,
+            operation::INTERMEDIATE => check_intermediate(self.operation.content)?,
             operation::DONE | operation::BIND_RESPONSE | operation::EXTENDED_RESPONSE => {
                 check_result(self.operation.content)?;
             }
@@ -110,6 +128,18 @@ fn check_entry(content: &[u8]) -> Result<(), Violation> {
         }
     }
     Ok(())
+}
+
+fn check_intermediate(content: &[u8]) -> Result<(), Violation> {
+    let mut parts = ber::elements(content).peekable();
+    if let Some(Ok(Element { tag: 0x80, content })) = parts.peek() {
+        check_text(content, "the name of an intermediate response that is not UTF-8")?;
+        parts.next();
+    }
+    if let Some(value) = parts.next() {
+        expect(Some(value), 0x81, "an unknown part of an intermediate response")?;
+    }
+    if parts.next().is_some() { Err(Violation::Shape("an intermediate response with too many parts")) } else { Ok(()) }
 }
 
 fn check_result(content: &[u8]) -> Result<(), Violation> {
@@ -173,13 +203,16 @@ mod tests {
         let control = ber::write(0x30, &[ber::write(4, b"1.2.3"), vec![1, 1, 0], ber::write(4, b"v")].concat());
         assert_eq!(verdict(&[id.clone(), entry]), Ok(()));
         assert_eq!(verdict(&[id.clone(), result(0x65), ber::write(0xa0, &control)]), Ok(()));
-        assert_eq!(verdict(&[id, result(0x61)]), Ok(()));
+        assert_eq!(verdict(&[id.clone(), result(0x61)]), Ok(()));
+        for parts in [vec![], vec![ber::write(0x80, b"1.2.3")], vec![ber::write(0x80, b"1.2.3"), ber::write(0x81, &[0xff])]] {
+            assert_eq!(verdict(&[id.clone(), ber::write(0x79, &parts.concat())]), Ok(()));
+        }
     }
 
     #[test]
     fn answers_that_would_panic_the_parser_behind_are_refused() {
         let id = ber::write_unsigned(2, 7);
-        let bad: [Vec<Vec<u8>>; 12] = [
+        let bad: [Vec<Vec<u8>>; 17] = [
             vec![],
             vec![id.clone()],
             vec![ber::write(4, b"x"), result(0x65)],
@@ -191,6 +224,11 @@ mod tests {
             vec![id.clone(), result(0x65), ber::write(0xa0, &ber::write(0x30, b""))],
             vec![id.clone(), result(0x65), ber::write(0xa0, &ber::write(0x30, &[4, 1, b'1', 1, 0]))],
             vec![id.clone(), ber::write(0x65, &[10, 1, 0, 4, 1, 0xff, 4, 0])],
+            vec![id.clone(), ber::write(0x79, &ber::write(0x82, b"x"))],
+            vec![id.clone(), ber::write(0x79, &ber::write(0x80, &[0xff]))],
+            vec![id.clone(), ber::write(0x79, &[ber::write(0x81, b"x"), ber::write(0x80, b"1.2")].concat())],
+            vec![id.clone(), ber::write(0x79, &[ber::write(0x81, b"x"), ber::write(0x81, b"x")].concat())],
+            vec![id.clone(), ber::write(0x79, &ber::write(0xa1, b""))],
             vec![id, result(0x65), ber::write(0xa0, b""), ber::write(4, b"")],
         ];
         for (number, parts) in bad.iter().enumerate() {
@@ -198,7 +236,18 @@ mod tests {
         }
     }
 
-    fn samples() -> [Vec<u8>; 3] {
+    #[test]
+    fn requests_are_told_apart_by_controls_and_by_what_they_abandon() {
+        let id = ber::write_unsigned(2, 7);
+        let control = ber::write(0x30, &[ber::write(4, b"1.2.3"), ber::write(4, b"v")].concat());
+        let search = message(&[id.clone(), ber::write(0x63, b""), ber::write(0xa0, &control)]);
+        let search = Message::open(&search).unwrap();
+        assert!(search.carries("1.2.3") && !search.carries("1.2") && search.abandoned().is_none());
+        let abandon = message(&[id, vec![0x50, 2, 1, 44]]);
+        assert_eq!(Message::open(&abandon).unwrap().abandoned(), Some(300));
+    }
+
+    fn samples() -> [Vec<u8>; 4] {
         let id = ber::write_unsigned(2, 7);
         let value = ber::write(0x31, &[ber::write(4, &[0xff, 0xfe]), ber::write(4, b"x")].concat());
         let attribute = ber::write(0x30, &[ber::write(4, b"cn"), value].concat());
@@ -209,14 +258,15 @@ mod tests {
         [
             message(&[id.clone(), entry]),
             message(&[id.clone(), ber::write(0x65, &parts), ber::write(0xa0, &control)]),
-            message(&[id, ber::write(0x73, &ber::write(4, b"ldap://x"))]),
+            message(&[id.clone(), ber::write(0x73, &ber::write(4, b"ldap://x"))]),
+            message(&[id, ber::write(0x79, &[ber::write(0x80, b"1.2.3"), ber::write(0x81, b"value")].concat())]),
         ]
     }
 
     proptest::proptest! {
         #[test]
         fn what_passes_is_taken_whole_by_the_parser_behind(
-            sample in 0usize..3,
+            sample in 0usize..4,
             changes in proptest::collection::vec((0usize..80, proptest::num::u8::ANY), 0..6),
         ) {
             let mut frame = samples()[sample].clone();
