@@ -8,9 +8,9 @@ use crate::model::{Changes, Delta, Entry, Looked, Place, Reading, Vendor, Wanted
 use crate::secret::Secret;
 
 use super::probe::{self, Probe};
+use super::{look, reading, tracking};
 use super::session::{OpenError, Session};
 use super::settings::{Bind, Settings};
-use super::{look, reading, tracking};
 
 /// Results of a bind that count against the account: they are not provoked again with the same password.
 /// (constraintViolation, inappropriateAuthentication, invalidCredentials)
