@@ -2,6 +2,8 @@
 //! tells is a hint where to look; nothing is concluded from it alone.
 
 mod dirsync;
+mod domain_controller;
+mod notification;
 mod syncrepl;
 mod timestamp;
 mod usn;
