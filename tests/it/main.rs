@@ -10,6 +10,7 @@ mod cycle;
 mod documents;
 mod exchange;
 mod histories;
+mod ldap_ad_feeds;
 mod ldap_hostile;
 mod ldap_samba;
 mod ldap_slapd;
