@@ -1,7 +1,8 @@
 //! Changes by the DirSync control (MS-ADTS §3.1.1.3.4.1.3).
 //!
-//! It is asked as who may replicate (DS-Replication-Get-Changes), so that deletions come too; without that right it
-//! would tell less than update sequence numbers do. All attributes are asked for: the list of attributes is a filter,
+//! It is asked as who may replicate (DS-Replication-Get-Changes); without that right it would tell less than update
+//! sequence numbers do. A Windows domain controller tells such an account of deletions too, Samba only if it may also read
+//! CN=Deleted Objects: where nothing deleted is seen, the ids of all are read now and then. All attributes are asked for: the list of attributes is a filter,
 //! and a change that it leaves out could be the one by which an entry leaves the scope.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,7 +22,7 @@ use crate::ldap::session::Session;
 use crate::model::{AttributeValue, Dn, EntryId, Kind, Touched, Wanted};
 
 use super::domain_controller::{self as controller, DomainController};
-use super::{Mark, Told, notification};
+use super::{Mark, Told, deletions, notification};
 
 /// LDAP_SERVER_DIRSYNC_OID.
 const DIRSYNC: &str = "1.2.840.113556.1.4.841";
@@ -46,6 +47,8 @@ struct At {
     usn: u64,
     /// The cookie of each naming context, in base64.
     cookies: BTreeMap<String, String>,
+    /// When all were last known to be there or not, in milliseconds since 1970.
+    ids: i64,
 }
 
 /// Why changes are not told.
@@ -73,7 +76,12 @@ pub async fn offered(session: &Session, wanted: &Wanted) -> Result<String, Strin
             });
         }
     }
-    Ok(format!("the domain controller {name} tells by DirSync what changed and what was deleted, and the bind account may ask"))
+    let told = match controller::sees_deleted(session, &contexts).await {
+        Ok(true) => "deletions are told too",
+        Ok(false) => deletions::NOT_SHOWN,
+        Err(error) => return Err(error.to_string()),
+    };
+    Ok(format!("the bind account may ask the domain controller {name} by DirSync what changed; {told}"))
 }
 
 /// Where the server stands now: which it is, and how far.
@@ -88,7 +96,7 @@ pub async fn mark(session: &Session, wanted: &Wanted) -> Result<(String, serde_j
         })?;
         cookies.insert(context.as_str().to_owned(), STANDARD.encode(cookie));
     }
-    Ok((now.invocation, At { usn: now.usn, cookies }.into()))
+    Ok((now.invocation, At { usn: now.usn, cookies, ids: session.opened.0 }.into()))
 }
 
 /// What changed since.
@@ -125,7 +133,8 @@ pub async fn changes(session: &Session, wanted: &Wanted, since: &Mark) -> Result
             return Err(controller::failed(session, "the kinds of the entries that changed", &error));
         }
     }
-    Ok(Told::Since { touched: news.touched, gone: news.gone, present: None, at: At { usn: now.usn, cookies }.into() })
+    let (present, ids) = deletions::present(session, &contexts, wanted, at.ids).await?;
+    Ok(Told::Since { touched: news.touched, gone: news.gone, present, at: At { usn: now.usn, cookies, ids }.into() })
 }
 
 /// Tells of changes as they come, as [`crate::cycle::Source::watch`] promises; `None`: something changed.
@@ -240,7 +249,7 @@ fn answer(value: &[u8]) -> Option<Answer> {
 
 impl From<At> for serde_json::Value {
     fn from(at: At) -> Self {
-        serde_json::json!({ "usn": at.usn, "cookies": at.cookies })
+        serde_json::json!({ "usn": at.usn, "cookies": at.cookies, "ids": at.ids })
     }
 }
 
@@ -252,9 +261,9 @@ mod tests {
     #[test]
     fn a_mark_is_written_as_it_was_before() {
         let cookies = BTreeMap::from([("DC=ad,DC=test".to_owned(), STANDARD.encode(b"MSDS\x03"))]);
-        let at = At { usn: 4711, cookies };
+        let at = At { usn: 4711, cookies, ids: 5 };
         let mark = Mark { way: Way::DirSync, server: "3f2504e0-4f89-11d3-9a0c-0305e82c3301".to_owned(), at: at.clone().into() };
-        let text = r#"{"way":"dirsync","server":"3f2504e0-4f89-11d3-9a0c-0305e82c3301","at":{"cookies":{"DC=ad,DC=test":"TVNEUwM="},"usn":4711}}"#;
+        let text = r#"{"way":"dirsync","server":"3f2504e0-4f89-11d3-9a0c-0305e82c3301","at":{"cookies":{"DC=ad,DC=test":"TVNEUwM="},"ids":5,"usn":4711}}"#;
         assert_eq!(serde_json::to_string(&mark).unwrap(), text);
         assert_eq!(serde_json::from_value::<At>(mark.at).unwrap(), at);
     }

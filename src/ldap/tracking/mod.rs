@@ -1,6 +1,7 @@
 //! What changed since the last reading: one file for each way of telling it, and the choice between them. Whatever a way
 //! tells is a hint where to look; nothing is concluded from it alone.
 
+mod deletions;
 mod dirsync;
 mod domain_controller;
 mod notification;

@@ -5,7 +5,6 @@
 //! now and then.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use ldap3::Scope;
 use serde::{Deserialize, Serialize};
@@ -14,14 +13,10 @@ use tokio::sync::mpsc;
 use crate::cycle::SourceError;
 use crate::ldap::search::{Item, Query, SearchError};
 use crate::ldap::session::Session;
-use crate::model::{Dn, EntryId, Moment, Touched, Wanted};
+use crate::model::{Dn, EntryId, Touched, Wanted};
 
 use super::domain_controller::{self as controller, DomainController};
-use super::{Mark, Told, notification};
-
-/// Between two readings of all ids. A domain controller gives out 100,000 ids in some ten seconds: that is about a
-/// hundredth of its time, and a deletion is noticed within it.
-const IDS_EVERY: Duration = Duration::from_secs(600);
+use super::{Mark, Told, deletions, notification};
 
 /// How far changes were told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,15 +31,12 @@ struct At {
 pub async fn offered(session: &Session, wanted: &Wanted) -> Result<String, String> {
     let contexts = controller::naming_contexts(session, wanted)?;
     let DomainController { name, .. } = DomainController::ask(session).await.map_err(|error| error.to_string())?;
-    let deletions = match controller::sees_deleted(session, &contexts).await {
+    let told = match controller::sees_deleted(session, &contexts).await {
         Ok(true) => "deletions are told too",
-        Ok(false) => {
-            "no deleted entry can be seen, so the ids of all are read every 10 minutes to find deletions: grant the bind account \
-             the right to list and read CN=Deleted Objects"
-        }
+        Ok(false) => deletions::NOT_SHOWN,
         Err(error) => return Err(error.to_string()),
     };
-    Ok(format!("the domain controller {name} numbers its updates; {deletions}"))
+    Ok(format!("the domain controller {name} numbers its updates; {told}"))
 }
 
 /// Where the server stands now: which it is, and how far.
@@ -77,23 +69,7 @@ pub async fn changes(session: &Session, wanted: &Wanted, since: &Mark) -> Result
             }
         }
     }
-    let mut ids = at.ids;
-    let present = if is_due(at.ids, session.opened) {
-        let present = missing(session, &contexts, wanted).await;
-        match present {
-            Err(error) if error.ends_session() => return Err(controller::failed(session, "the ids of all entries", &error)),
-            Err(error) => {
-                tracing::warn!(url = %session.url, %error, "the ids of all entries could not be read, so deletions are not found now");
-                None
-            }
-            Ok(present) => {
-                ids = session.opened.0;
-                present
-            }
-        }
-    } else {
-        None
-    };
+    let (present, ids) = deletions::present(session, &contexts, wanted, at.ids).await?;
     Ok(Told::Since { touched, gone, present, at: At { usn: now.usn, ids }.into() })
 }
 
@@ -138,20 +114,6 @@ async fn updates(
     search.finish().await.map(|()| None)
 }
 
-/// The ids of all, unless deletions are seen as such.
-async fn missing(session: &Session, contexts: &[Dn], wanted: &Wanted) -> Result<Option<BTreeSet<EntryId>>, SearchError> {
-    if controller::sees_deleted(session, contexts).await? {
-        return Ok(None);
-    }
-    controller::present(session, contexts, wanted).await.map(Some)
-}
-
-/// True if the ids are to be read again; also if the clock was put back.
-fn is_due(last: i64, now: Moment) -> bool {
-    let wait = i64::try_from(IDS_EVERY.as_millis()).unwrap_or(i64::MAX);
-    now.0 < last || now.0 - last >= wait
-}
-
 impl From<At> for serde_json::Value {
     fn from(at: At) -> Self {
         serde_json::json!({ "usn": at.usn, "ids": at.ids })
@@ -169,13 +131,5 @@ mod tests {
         let text = r#"{"way":"usn","server":"3f2504e0-4f89-11d3-9a0c-0305e82c3301","at":{"ids":5,"usn":4711}}"#;
         assert_eq!(serde_json::to_string(&mark).unwrap(), text);
         assert_eq!(serde_json::from_value::<At>(mark.at).unwrap(), At { usn: 4711, ids: 5 });
-    }
-
-    #[test]
-    fn the_ids_are_read_every_ten_minutes() {
-        let minute = 60_000;
-        assert!(!is_due(0, Moment(10 * minute - 1)));
-        assert!(is_due(0, Moment(10 * minute)));
-        assert!(is_due(1, Moment(0)));
     }
 }
