@@ -11,6 +11,7 @@ pub const KEYS: &[&str] = &[
     "sources.*.ca_file",
     "sources.*.allow_cleartext",
     "sources.*.page_size",
+    "sources.*.tracking",
     "sources.*.bind",
     "sources.*.bind.dn",
     "sources.*.bind.password",

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::ldap;
+use crate::ldap::{self, Tracking};
 use crate::model::Vendor;
 
 use super::connection::{ca_file, clear_text, is_loopback, timeouts, url};
@@ -19,6 +19,15 @@ const VENDORS: &[(&str, Option<Vendor>)] = &[
     ("generic", Some(Vendor::Generic)),
 ];
 
+const TRACKING: &[(&str, Tracking)] = &[
+    ("auto", Tracking::Auto),
+    ("full", Tracking::Full),
+    ("usn", Tracking::Usn),
+    ("dirsync", Tracking::DirSync),
+    ("syncrepl", Tracking::Syncrepl),
+    ("timestamp", Tracking::Timestamp),
+];
+
 /// Active Directory hands out at most 1000 entries a page (MaxPageSize); others rarely more.
 const LARGEST_PAGE: u64 = 1000;
 const PAGE: u64 = 500;
@@ -32,6 +41,7 @@ pub(super) fn source(name: &str, field: Field<'_>) -> Option<ldap::Settings> {
     let urls_field = section.required("urls");
     let urls = urls_field.as_ref().and_then(|field| each(field, ldap_url));
     let vendor = section.optional("vendor").and_then(|field| word(&field, VENDORS)).flatten();
+    let tracking = section.optional("tracking").and_then(|field| tracking(&field, vendor)).unwrap_or(Tracking::Auto);
     let start_tls_field = section.optional("start_tls");
     let start_tls = start_tls_field.as_ref().and_then(flag).unwrap_or(false);
     let allow_cleartext = section.optional("allow_cleartext").and_then(|field| flag(&field)).unwrap_or(false);
@@ -71,8 +81,26 @@ pub(super) fn source(name: &str, field: Field<'_>) -> Option<ldap::Settings> {
         page_size: u32::try_from(page_size).unwrap_or(u32::MAX),
         connect_timeout,
         operation_timeout,
+        tracking,
         ..ldap::Settings::new(name, urls, bind?)
     })
+}
+
+/// A way of telling changes that directories of the vendor may have. Where the vendor is asked for, so is the way.
+fn tracking(field: &Field<'_>, vendor: Option<Vendor>) -> Option<Tracking> {
+    let tracking = word(field, TRACKING)?;
+    let Some(vendor) = vendor else { return Some(tracking) };
+    let hint = match (tracking, vendor) {
+        (Tracking::Usn | Tracking::DirSync, Vendor::OpenLdap | Vendor::Ds389) => "syncrepl or timestamp, or auto",
+        (Tracking::Usn | Tracking::DirSync | Tracking::Syncrepl, Vendor::PingDirectory | Vendor::Generic) => "timestamp, or auto",
+        (Tracking::Syncrepl | Tracking::Timestamp, Vendor::ActiveDirectory) => "dirsync or usn, or auto",
+        (Tracking::Auto | Tracking::Full | Tracking::Timestamp, _)
+        | (Tracking::Usn | Tracking::DirSync, Vendor::ActiveDirectory)
+        | (Tracking::Syncrepl, Vendor::OpenLdap | Vendor::Ds389) => return Some(tracking),
+    };
+    let finding = field.finding(format!("the vendor {} does not tell its changes in this way", vendor.as_str()));
+    field.reader.problem(finding.hint(Some(format!("take {hint}"))));
+    None
 }
 
 fn ldap_url(field: &Field<'_>) -> Option<url::Url> {

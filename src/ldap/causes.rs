@@ -13,6 +13,7 @@ const LONGEST: usize = 600;
 pub struct Causes {
     sentences: Vec<String>,
     more: u64,
+    noted: u64,
 }
 
 impl Causes {
@@ -21,8 +22,14 @@ impl Causes {
         self.sentences.is_empty()
     }
 
+    /// How often a cause was added, whether its sentence was new or not.
+    pub fn noted(&self) -> u64 {
+        self.noted
+    }
+
     /// Adds a sentence. Servers' words are in it: control characters go, and what is too long is cut.
     pub fn add(&mut self, sentence: String) {
+        self.noted += 1;
         let sentence: String = sentence.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST).collect();
         if self.sentences.contains(&sentence) {
         } else if self.sentences.len() < KEPT {

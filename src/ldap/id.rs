@@ -24,6 +24,29 @@ impl IdForm {
             }
         }
     }
+
+    /// The id as the value of a filter (RFC 4515 §3); `None` if it is not one of this form.
+    pub fn filter_value(self, id: &EntryId) -> Option<String> {
+        match self {
+            Self::Guid => guid_octets(id.as_str()).map(|octets| octets.iter().map(|octet| format!("\\{octet:02x}")).collect()),
+            Self::Text => Some(ldap3::ldap_escape(id.as_str()).into_owned()),
+        }
+    }
+}
+
+/// The octets of a GUID that is written as Windows prints it.
+fn guid_octets(text: &str) -> Option<[u8; 16]> {
+    let digits: Vec<u8> = text.bytes().filter(|octet| *octet != b'-').collect();
+    let digit = |octet: &u8| char::from(*octet).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let octet = |pair: &[u8]| match pair {
+        [high, low] => Some(digit(high)? * 16 + digit(low)?),
+        _ => None,
+    };
+    let octets: Vec<u8> = digits.chunks(2).map(octet).collect::<Option<_>>()?;
+    let [a0, a1, a2, a3, b0, b1, c0, c1, tail @ ..] = <[u8; 16]>::try_from(octets).ok()?;
+    let mut octets = [a3, a2, a1, a0, b1, b0, c1, c0, 0, 0, 0, 0, 0, 0, 0, 0];
+    octets.iter_mut().skip(8).zip(tail).for_each(|(octet, value)| *octet = value);
+    Some(octets)
 }
 
 /// A GUID as Windows prints it, in lower case, without braces.
@@ -48,6 +71,16 @@ mod tests {
         let octets = [0xe0, 0x04, 0x25, 0x3f, 0x89, 0x4f, 0xd3, 0x11, 0x9a, 0x0c, 0x03, 0x05, 0xe8, 0x2c, 0x33, 0x01];
         let id = IdForm::Guid.entry_id(&[AttributeValue::new(octets)]);
         assert_eq!(id, Some(EntryId::new("3f2504e0-4f89-11d3-9a0c-0305e82c3301")));
+    }
+
+    #[test]
+    fn a_guid_is_asked_for_by_its_octets() {
+        let id = EntryId::new("3f2504e0-4f89-11d3-9a0c-0305e82c3301");
+        let value = r"\e0\04\25\3f\89\4f\d3\11\9a\0c\03\05\e8\2c\33\01";
+        assert_eq!(IdForm::Guid.filter_value(&id).as_deref(), Some(value));
+        assert_eq!(IdForm::Guid.filter_value(&EntryId::new("3f2504e0")), None);
+        assert_eq!(IdForm::Guid.filter_value(&EntryId::new("not a GUID, though as long as one is.")), None);
+        assert_eq!(IdForm::Text.filter_value(&EntryId::new("a*")).as_deref(), Some(r"a\2a"));
     }
 
     #[test]

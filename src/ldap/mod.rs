@@ -38,6 +38,7 @@ mod ranges;
 mod reading;
 mod walk;
 
+mod glance;
 mod look;
 mod tracking;
 

@@ -24,20 +24,7 @@ const REPEATS: usize = 1000;
 
 /// Reads what is wanted, as [`crate::cycle::Source::read`] promises.
 pub async fn read(session: &Session, wanted: &Wanted, sink: mpsc::Sender<Entry>) -> Result<Coverage, SourceError> {
-    let mut reading = Reading {
-        session,
-        wanted,
-        sink,
-        seen: HashMap::new(),
-        keys: HashMap::new(),
-        filter_cut: false,
-        repeats: 0,
-        groups: HashMap::new(),
-        places: HashMap::new(),
-        selected: Vec::new(),
-        causes: Causes::default(),
-        sent: false,
-    };
+    let mut reading = Reading::new(session, wanted, sink);
     let end = reading.everything().await;
     match end {
         Err(Halt::ReceiverGone) => {
@@ -97,6 +84,31 @@ pub(super) struct Reading<'a> {
     pub(super) selected: Vec<DnKey>,
     pub(super) causes: Causes,
     sent: bool,
+}
+
+impl<'a> Reading<'a> {
+    /// A reading of which nothing is read yet.
+    pub(super) fn new(session: &'a Session, wanted: &'a Wanted, sink: mpsc::Sender<Entry>) -> Self {
+        Self {
+            session,
+            wanted,
+            sink,
+            seen: HashMap::new(),
+            keys: HashMap::new(),
+            filter_cut: false,
+            repeats: 0,
+            groups: HashMap::new(),
+            places: HashMap::new(),
+            selected: Vec::new(),
+            causes: Causes::default(),
+            sent: false,
+        }
+    }
+
+    /// True if this entry was sent.
+    pub(super) fn has_sent(&self, id: &EntryId) -> bool {
+        self.seen.contains_key(id)
+    }
 }
 
 impl Reading<'_> {

@@ -1,6 +1,6 @@
 //! What the root DSE tells of a server, and the names of result codes.
 
-use crate::model::AttributeValue;
+use crate::model::{AttributeValue, Dn};
 
 use super::raw_entry::RawEntry;
 
@@ -23,6 +23,21 @@ pub struct RootDse {
     pub controls: Vec<String>,
     /// `namingContexts`
     pub naming_contexts: Vec<String>,
+}
+
+impl RootDse {
+    /// The suffixes of the server that hold one of these entries, or lie below one.
+    pub fn suffixes_of<'a>(&self, dns: impl IntoIterator<Item = &'a Dn>) -> Vec<Dn> {
+        let mut open: Vec<Dn> = self.naming_contexts.iter().filter_map(|text| Dn::parse(text).ok()).collect();
+        let mut suffixes = Vec::new();
+        for dn in dns {
+            suffixes.extend(open.extract_if(.., |suffix| dn.is_within(suffix) || suffix.is_within(dn)));
+            if open.is_empty() {
+                break;
+            }
+        }
+        suffixes
+    }
 }
 
 impl From<&RawEntry> for RootDse {

@@ -1,16 +1,18 @@
 //! The source that a cycle reads.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use secrecy::SecretString;
 use tokio::sync::{Mutex, mpsc};
 
 use crate::cycle::{Source, SourceError};
-use crate::model::{Changes, Delta, Entry, Looked, Place, Reading, Vendor, Wanted, Watermark};
+use crate::model::{Changes, Coverage, Delta, Dn, Entry, EntryId, Looked, Place, Reading, Vendor, Wanted, Watermark};
 use crate::secret::Secret;
 
 use super::probe::{self, Probe};
-use super::{look, reading, tracking};
 use super::session::{OpenError, Session};
 use super::settings::{Bind, Settings};
+use super::{look, reading, tracking};
 
 /// Results of a bind that count against the account: they are not provoked again with the same password.
 /// (constraintViolation, inappropriateAuthentication, invalidCredentials)
@@ -22,6 +24,9 @@ pub struct Directory {
     settings: Settings,
     refused: Mutex<Option<Refused>>,
 }
+
+/// What is known before the first entry is read.
+type Start = (Option<Watermark>, BTreeMap<EntryId, Dn>);
 
 /// A password that a server refused: asking again could lock the account.
 struct Refused {
@@ -73,6 +78,33 @@ impl Directory {
         Err(SourceError::Unreachable(causes))
     }
 
+    /// A reading, with the watermark that the directory had before it.
+    async fn tracked(&self, session: &Session, wanted: &Wanted, entries: mpsc::Sender<Entry>) -> Result<Reading, SourceError> {
+        let (watermark, containers) = match self.start(session, wanted).await {
+            Ok(start) => start,
+            Err(error) => {
+                tracing::warn!(source = self.settings.name, %error, "where the directory stands cannot be told; the next cycle reads everything");
+                (None, BTreeMap::new())
+            }
+        };
+        let coverage = reading::read(session, wanted, entries).await?;
+        Ok(Reading { coverage, watermark, containers })
+    }
+
+    /// Where the directory stands, if its changes are tracked, and what may stand above others.
+    async fn start(&self, session: &Session, wanted: &Wanted) -> Result<Start, SourceError> {
+        let Some(watermark) = tracking::mark(session, &self.settings, wanted).await? else {
+            return Ok((None, BTreeMap::new()));
+        };
+        match tracking::containers(session, wanted).await {
+            Ok(containers) => Ok((Some(watermark), containers)),
+            Err(error) => {
+                tracing::debug!(source = self.settings.name, %error, "what stands above others cannot be read");
+                Ok((None, BTreeMap::new()))
+            }
+        }
+    }
+
     fn password(&self) -> Result<Option<SecretString>, SourceError> {
         match &self.settings.bind {
             Bind::Anonymous => Ok(None),
@@ -94,9 +126,9 @@ impl Source for Directory {
 
     async fn read(&self, wanted: &Wanted, entries: mpsc::Sender<Entry>) -> Result<Reading, SourceError> {
         let session = self.open().await?;
-        let coverage = reading::read(&session, wanted, entries).await;
+        let reading = self.tracked(&session, wanted, entries).await;
         session.close().await;
-        coverage.map(Reading::untracked)
+        reading
     }
 
     async fn changes(&self, wanted: &Wanted, since: &Watermark) -> Result<Changes, SourceError> {
@@ -114,7 +146,10 @@ impl Source for Directory {
         entries: mpsc::Sender<Entry>,
     ) -> Result<Looked, SourceError> {
         let session = self.open().await?;
-        let looked = look::look(&session, wanted, places, since, entries).await;
+        let looked = match tracking::same_server(&session, wanted, since).await {
+            Ok(()) => look::look(&session, wanted, places, entries).await,
+            Err(why) => Ok(Looked { coverage: Coverage::Partial(vec![why]), absent: BTreeSet::new() }),
+        };
         session.close().await;
         looked
     }

@@ -35,15 +35,20 @@ impl Reading<'_> {
         }
         let mut roots = Vec::new();
         for group in &wanted.scope_groups {
-            let root = self.root(group).await?;
-            if self.groups.get(&root).is_some_and(|members| members.as_ref().is_some_and(Vec::is_empty)) {
-                self.causes.add(format!("the group {} decides scope and has no members that we can see", group.dn));
-            }
-            roots.push(root);
+            roots.push(self.deciding(group).await?);
         }
         self.outside(roots, &bases, Purpose::Scope).await?;
         let selected = std::mem::take(&mut self.selected);
         self.outside(selected, &bases, Purpose::Membership).await
+    }
+
+    /// Reads a group that decides scope, unless it was read, and tells where it is now.
+    pub(super) async fn deciding(&mut self, group: &ScopeGroup) -> Result<DnKey, Halt> {
+        let root = self.root(group).await?;
+        if self.groups.get(&root).is_some_and(|members| members.as_ref().is_some_and(Vec::is_empty)) {
+            self.causes.add(format!("the group {} decides scope and has no members that we can see", group.dn));
+        }
+        Ok(root)
     }
 
     /// Where a group that decides scope is now: the entry that it was before, wherever that went, else what stands

@@ -1,8 +1,11 @@
 //! What changed since the last reading: one file for each way of telling it, and the choice between them. Whatever a way
 //! tells is a hint where to look; nothing is concluded from it alone.
 
+mod choice;
+mod containers;
 mod deletions;
 mod dirsync;
+mod dispatch;
 mod domain_controller;
 mod notification;
 mod syncrepl;
@@ -11,14 +14,13 @@ mod usn;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::model::{EntryId, Touched};
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
 
-use crate::cycle::SourceError;
-use crate::model::{Changes, Delta, Dn, EntryId, Touched, Wanted, Watermark};
-
-use super::session::Session;
-use super::settings::{Settings, Tracking};
+pub use choice::Chosen;
+pub(super) use choice::choose;
+pub(super) use containers::containers;
+pub(super) use dispatch::{changes, mark, same_server, watch};
 
 /// A watermark, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +47,18 @@ pub(super) enum Way {
     Timestamp,
 }
 
+impl Way {
+    /// Its name in the configuration.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Usn => "usn",
+            Self::DirSync => "dirsync",
+            Self::Syncrepl => "syncrepl",
+            Self::Timestamp => "timestamp",
+        }
+    }
+}
+
 /// What a way tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Told {
@@ -61,54 +75,4 @@ pub(super) enum Told {
     },
     /// Only a full reading shows, and why.
     Lost(String),
-}
-
-/// The way that is used, and why; no way where everything is read each time.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Chosen {
-    /// Which.
-    pub(super) way: Option<Way>,
-    /// A sentence for the admin.
-    pub why: String,
-}
-
-/// Chooses from what the server offers and the account may do.
-pub(super) async fn choose(session: &Session, tracking: Tracking, wanted: &Wanted) -> Chosen {
-    let _ = (session, tracking, wanted);
-    Chosen { way: None, why: String::new() }
-}
-
-/// Where the directory stands now; taken before a full reading begins. `None` if its changes are not tracked.
-pub(super) async fn mark(session: &Session, settings: &Settings, wanted: &Wanted) -> Result<Option<Watermark>, SourceError> {
-    let _ = (session, settings, wanted);
-    Ok(None)
-}
-
-/// Entries that may stand above others.
-pub(super) async fn containers(session: &Session, wanted: &Wanted) -> Result<BTreeMap<EntryId, Dn>, SourceError> {
-    let _ = (session, wanted);
-    Ok(BTreeMap::new())
-}
-
-/// As [`crate::cycle::Source::changes`] promises.
-pub(super) async fn changes(
-    session: &Session,
-    settings: &Settings,
-    wanted: &Wanted,
-    since: &Watermark,
-) -> Result<Changes, SourceError> {
-    let _ = (session, settings, wanted, since);
-    Ok(Changes::Lost("changes are not tracked".to_owned()))
-}
-
-/// As [`crate::cycle::Source::watch`] promises.
-pub(super) async fn watch(
-    session: &Session,
-    settings: &Settings,
-    wanted: &Wanted,
-    since: &Watermark,
-    heard: mpsc::Sender<Option<Delta>>,
-) -> SourceError {
-    let _ = (session, settings, wanted, since, heard);
-    SourceError::Unreachable(vec!["changes are not tracked".to_owned()])
 }

@@ -32,6 +32,7 @@ pub const FACTS: Facts = Facts {
     never_empty: &[],
     status_attributes: &[CONTROL, EXPIRES],
     status,
+    container_filter: "(|(objectClass=organizationalUnit)(objectClass=container)(objectClass=domain)(objectClass=builtinDomain))",
     domain_scope: true,
 };
 

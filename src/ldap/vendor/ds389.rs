@@ -23,5 +23,6 @@ pub const FACTS: Facts = Facts {
         let term = marks::Term { from: None, until: Some(PRINCIPAL_EXPIRATION) };
         marks::status(entry, &[marks::ACCOUNT_LOCK], term, now)
     },
+    container_filter: "(|(objectClass=organizationalUnit)(objectClass=organization)(objectClass=dcObject)(objectClass=domain)(objectClass=country)(objectClass=locality)(objectClass=nsContainer))",
     domain_scope: false,
 };

@@ -32,11 +32,20 @@ pub struct Facts {
     pub status_attributes: &'static [&'static str],
     /// The status that these tell of the present, and the moment from which they tell another.
     pub status: fn(&RawEntry, Moment) -> (Status, Option<Moment>),
+    /// Entries that commonly stand above others. Classes that a server does not know match nothing (RFC 4511 §4.5.1.7).
+    pub container_filter: &'static str,
     /// True if the domain scope control keeps the server from naming its other partitions.
     pub domain_scope: bool,
 }
 
 impl Facts {
+    /// A filter that entries with one of these lasting ids match, and no others; `None` if one of them is no id of this
+    /// directory's form.
+    pub fn any_of<'a>(&self, ids: impl IntoIterator<Item = &'a EntryId>) -> Option<String> {
+        let one = |id| Some(format!("({}={})", self.id_attribute, self.id_form.filter_value(id)?));
+        Some(format!("(|{})", ids.into_iter().map(one).collect::<Option<String>>()?))
+    }
+
     /// Where to look for an entry by its lasting id: base, scope and filter of each search.
     pub fn places_of(&self, id: &EntryId, naming_contexts: &[String]) -> Vec<(String, Scope, String)> {
         match self.id_form {
@@ -49,6 +58,9 @@ impl Facts {
         }
     }
 }
+
+/// Classes of RFC 4519 and RFC 2247 whose entries are there to hold others.
+pub const CONTAINERS: &str = "(|(objectClass=organizationalUnit)(objectClass=organization)(objectClass=dcObject)(objectClass=domain)(objectClass=country)(objectClass=locality))";
 
 /// Tried in this order on a root DSE; the last recognises everything.
 const ALL: [&Facts; 5] = [&active_directory::FACTS, &ds389::FACTS, &ping_directory::FACTS, &openldap::FACTS, &generic::FACTS];
@@ -93,6 +105,7 @@ mod tests {
         for facts in ALL {
             assert_eq!(check_filter(facts.user_filter), Ok(()));
             assert_eq!(check_filter(facts.group_filter), Ok(()));
+            assert_eq!(check_filter(facts.container_filter), Ok(()));
         }
     }
 

@@ -1,5 +1,6 @@
 //! Anything else that gives each entry an entryUUID (RFC 4530).
 
+use super::facts::CONTAINERS;
 use super::{Facts, marks};
 use crate::ldap::id::IdForm;
 use crate::model::Vendor;
@@ -16,5 +17,6 @@ pub const FACTS: Facts = Facts {
     never_empty: &[],
     status_attributes: &[marks::LOCKED_TIME, marks::ACCOUNT_LOCK],
     status: |entry, now| marks::status(entry, &[marks::LOCKED_TIME, marks::ACCOUNT_LOCK], marks::Term::default(), now),
+    container_filter: CONTAINERS,
     domain_scope: false,
 };

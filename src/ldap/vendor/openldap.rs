@@ -1,5 +1,6 @@
 //! OpenLDAP slapd.
 
+use super::facts::CONTAINERS;
 use super::{Facts, marks};
 use crate::ldap::id::IdForm;
 use crate::model::Vendor;
@@ -22,5 +23,6 @@ pub const FACTS: Facts = Facts {
     never_empty: &["groupofnames", "groupofuniquenames"],
     status_attributes: &[marks::LOCKED_TIME, marks::ACCOUNT_LOCK, "pwdStartTime", "pwdEndTime"],
     status: |entry, now| marks::status(entry, &[marks::LOCKED_TIME, marks::ACCOUNT_LOCK], TERM, now),
+    container_filter: CONTAINERS,
     domain_scope: false,
 };

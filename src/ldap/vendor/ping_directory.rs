@@ -1,5 +1,6 @@
 //! PingDirectory, and UnboundID and Nokia servers of the same code.
 
+use super::facts::CONTAINERS;
 use super::{Facts, marks};
 use crate::ldap::id::IdForm;
 use crate::model::Vendor;
@@ -30,5 +31,6 @@ pub const FACTS: Facts = Facts {
         "ds-pwp-account-expiration-time",
     ],
     status: |entry, now| marks::status(entry, &[ACCOUNT_DISABLED, marks::LOCKED_TIME, marks::ACCOUNT_LOCK], TERM, now),
+    container_filter: CONTAINERS,
     domain_scope: false,
 };
