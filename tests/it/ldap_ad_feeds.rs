@@ -144,13 +144,19 @@ async fn follows_every_change(tracking: Tracking) {
     assert_eq!(told(&made), ["User CN=Cid,OU=Staff"]);
     assert_eq!(made.touched.keys().collect::<Vec<_>>(), [&id(&samba, "cid")]);
 
-    samba.ldapmodify(&format!("dn: CN=Ada,OU=Staff,{SUFFIX}\nchangetype: modify\nreplace: userAccountControl\nuserAccountControl: 546\n"));
+    samba.ldapmodify(&format!(
+        "dn: CN=Ada,OU=Staff,{SUFFIX}\nchangetype: modify\nreplace: userAccountControl\nuserAccountControl: 546\n"
+    ));
     let disabled = follower.delta().await;
     assert_eq!((told(&disabled), disabled.touched.contains_key(&ada)), (vec!["User CN=Ada,OU=Staff".to_owned()], true));
 
-    samba.ldapmodify(&format!("dn: CN=Team,OU=Staff,{SUFFIX}\nchangetype: modify\nadd: member\nmember: CN=Bob,OU=Staff,{SUFFIX}\n"));
+    samba.ldapmodify(&format!(
+        "dn: CN=Team,OU=Staff,{SUFFIX}\nchangetype: modify\nadd: member\nmember: CN=Bob,OU=Staff,{SUFFIX}\n"
+    ));
     assert_eq!(told(&follower.delta().await), ["Group CN=Team,OU=Staff"]);
-    samba.ldapmodify(&format!("dn: CN=Team,OU=Staff,{SUFFIX}\nchangetype: modify\ndelete: member\nmember: CN=Ada,OU=Staff,{SUFFIX}\n"));
+    samba.ldapmodify(&format!(
+        "dn: CN=Team,OU=Staff,{SUFFIX}\nchangetype: modify\ndelete: member\nmember: CN=Ada,OU=Staff,{SUFFIX}\n"
+    ));
     assert_eq!(told(&follower.delta().await), ["Group CN=Team,OU=Staff"]);
 
     samba.ldapmodify(&format!("dn: CN=Ada,OU=Staff,{SUFFIX}\nchangetype: modrdn\nnewrdn: CN=Ada King\ndeleteoldrdn: 1\n"));
@@ -178,7 +184,11 @@ async fn follows_every_change(tracking: Tracking) {
         "dn: {tombstone}\nchangetype: modify\ndelete: isDeleted\n-\nreplace: distinguishedName\ndistinguishedName: CN=Bob,OU=Staff,{SUFFIX}\n"
     ));
     let restored = follower.delta().await;
-    assert_eq!((restored.gone.len(), restored.touched.get(&bob).map(|touched| touched.kind)), (0, Some(Kind::User)), "{restored:?}");
+    assert_eq!(
+        (restored.gone.len(), restored.touched.get(&bob).map(|touched| touched.kind)),
+        (0, Some(Kind::User)),
+        "{restored:?}"
+    );
     assert_eq!(told(&restored), ["User CN=Bob,OU=Staff"]);
 
     // Several at once, and a made one that is gone again.
@@ -214,7 +224,9 @@ async fn samba_tells_what_changed_during_the_full_reading_again() {
         let reading = directory.read(&wanted, sender);
         let meanwhile = async {
             receiver.recv().await.unwrap();
-            samba.ldapmodify(&format!("dn: CN=Ada,OU=Staff,{SUFFIX}\nchangetype: modify\nreplace: mail\nmail: {tracking:?}@example.com\n"));
+            samba.ldapmodify(&format!(
+                "dn: CN=Ada,OU=Staff,{SUFFIX}\nchangetype: modify\nreplace: mail\nmail: {tracking:?}@example.com\n"
+            ));
             while receiver.recv().await.is_some() {}
         };
         let (reading, ()) = tokio::join!(reading, meanwhile);
@@ -313,10 +325,13 @@ async fn samba_says_within_a_second_that_something_changed() {
         settings.tracking = tracking;
         let (mark, watching) = (follower.mark.clone(), Directory::new(settings));
         let watching = tokio::spawn(async move { watching.watch(&staff(), &mark, sender).await });
-        let hear = async |heard: &mut mpsc::Receiver<Option<Delta>>| tokio::time::timeout(Duration::from_secs(5), heard.recv()).await;
+        let hear =
+            async |heard: &mut mpsc::Receiver<Option<Delta>>| tokio::time::timeout(Duration::from_secs(5), heard.recv()).await;
         assert_eq!(hear(&mut heard).await, Ok(Some(None)), "it listens");
         for (number, dn) in ["CN=Ada,OU=Staff", "OU=Away", "CN=Ada,OU=Staff"].into_iter().enumerate() {
-            samba.ldapmodify(&format!("dn: {dn},{SUFFIX}\nchangetype: modify\nreplace: description\ndescription: {tracking:?} {number}\n"));
+            samba.ldapmodify(&format!(
+                "dn: {dn},{SUFFIX}\nchangetype: modify\nreplace: description\ndescription: {tracking:?} {number}\n"
+            ));
             let changed = std::time::Instant::now();
             assert_eq!(hear(&mut heard).await, Ok(Some(None)), "{dn}");
             assert!(changed.elapsed() < Duration::from_secs(1), "{:?}", changed.elapsed());
@@ -343,7 +358,9 @@ async fn samba_ends_the_watch_with_an_error_when_it_goes() {
 async fn an_account_of_samba_that_expires_is_disabled_then_and_not_before() {
     let samba = Samba::start(CONTENT);
     let expires = |name: &str, at: &str| {
-        samba.ldapmodify(&format!("dn: CN={name},OU=Staff,{SUFFIX}\nchangetype: modify\nreplace: accountExpires\naccountExpires: {at}\n"));
+        samba.ldapmodify(&format!(
+            "dn: CN={name},OU=Staff,{SUFFIX}\nchangetype: modify\nreplace: accountExpires\naccountExpires: {at}\n"
+        ));
     };
     // 2020-01-01 and 2100-01-01.
     expires("Ada", "132223104000000000");

@@ -71,7 +71,9 @@ pub async fn offered(session: &Session, wanted: &Wanted) -> Result<String, Strin
             return Err(match error {
                 Stop::Failed(error) => error.to_string(),
                 Stop::Lost(why) => {
-                    format!("{why}; it wants the right DS-Replication-Get-Changes (\"Replicating Directory Changes\") on {context}")
+                    format!(
+                        "{why}; it wants the right DS-Replication-Get-Changes (\"Replicating Directory Changes\") on {context}"
+                    )
                 }
             });
         }
@@ -163,7 +165,8 @@ impl News {
             self.gone.insert(id);
             return Ok(());
         }
-        let dn = Dn::parse(controller::plain_dn(&entry.dn)).map_err(|error| format!("the DN of an entry that changed cannot be read: {error}"))?;
+        let dn = Dn::parse(controller::plain_dn(&entry.dn))
+            .map_err(|error| format!("the DN of an entry that changed cannot be read: {error}"))?;
         let kind = controller::kind(entry);
         if kind == Kind::Any {
             self.unknown.insert(id.clone(), octets);
@@ -215,10 +218,13 @@ async fn ask(session: &Session, context: &Dn, filter: &str, cookie: &[u8], news:
 fn stop(session: &Session, context: &Dn, error: &SearchError) -> Stop {
     match error {
         // busy, unavailable, timeLimitExceeded, adminLimitExceeded: passing trouble.
-        SearchError::Result { code: 3 | 11 | 51 | 52, .. } | SearchError::Pages(_) | SearchError::Silence(_) | SearchError::Lost(_) => {
-            Stop::Failed(controller::failed(session, &format!("what changed below {context}"), error))
+        SearchError::Result { code: 3 | 11 | 51 | 52, .. }
+        | SearchError::Pages(_)
+        | SearchError::Silence(_)
+        | SearchError::Lost(_) => Stop::Failed(controller::failed(session, &format!("what changed below {context}"), error)),
+        SearchError::Result { .. } => {
+            Stop::Lost(format!("the server refuses to tell by DirSync what changed below {context}: {error}"))
         }
-        SearchError::Result { .. } => Stop::Lost(format!("the server refuses to tell by DirSync what changed below {context}: {error}")),
     }
 }
 

@@ -14,8 +14,8 @@ use crate::ldap::search::{Course, Query, Search, SearchError, Terms};
 use crate::ldap::session::Session;
 use crate::model::{Dn, Wanted};
 
-use super::domain_controller::{self as controller, DomainController};
 use super::Told;
+use super::domain_controller::{self as controller, DomainController};
 
 /// LDAP_SERVER_NOTIFICATION_OID.
 const NOTIFICATION: &str = "1.2.840.113556.1.4.528";

@@ -127,7 +127,11 @@ mod tests {
 
     #[test]
     fn a_mark_is_written_as_it_was_before() {
-        let mark = Mark { way: Way::Usn, server: "3f2504e0-4f89-11d3-9a0c-0305e82c3301".to_owned(), at: At { usn: 4711, ids: 5 }.into() };
+        let mark = Mark {
+            way: Way::Usn,
+            server: "3f2504e0-4f89-11d3-9a0c-0305e82c3301".to_owned(),
+            at: At { usn: 4711, ids: 5 }.into(),
+        };
         let text = r#"{"way":"usn","server":"3f2504e0-4f89-11d3-9a0c-0305e82c3301","at":{"ids":5,"usn":4711}}"#;
         assert_eq!(serde_json::to_string(&mark).unwrap(), text);
         assert_eq!(serde_json::from_value::<At>(mark.at).unwrap(), At { usn: 4711, ids: 5 });
