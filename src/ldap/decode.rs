@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Alias, AttributeName, AttributeValue, Dn, Entry, EntryId, ResourceType, Status, Wanted};
+use crate::model::{Alias, AttributeName, AttributeValue, Dn, Entry, EntryId, Moment, ResourceType, Status, Wanted};
 
 use super::members::member_dns;
 use super::raw_entry::RawEntry;
@@ -41,10 +41,10 @@ fn follows_membership(wanted: &Wanted) -> bool {
     wanted.membership || !wanted.scope_groups.is_empty()
 }
 
-/// The user, or a sentence on why it is none.
-pub fn user(mut raw: RawEntry, facts: &Facts, wanted: &Wanted) -> Result<Entry, String> {
+/// The user as it is `now`, or a sentence on why it is none.
+pub fn user(mut raw: RawEntry, facts: &Facts, wanted: &Wanted, now: Moment) -> Result<Entry, String> {
     let (id, dn) = identity(&raw, facts)?;
-    let status = (facts.status)(&raw);
+    let (status, status_until) = (facts.status)(&raw, now);
     let aliases = if follows_membership(wanted) { (facts.listing.of_user)(&raw) } else { Vec::new() };
     let attributes = wanted_of(&mut raw, &wanted.user_attributes);
     Ok(Entry {
@@ -53,7 +53,7 @@ pub fn user(mut raw: RawEntry, facts: &Facts, wanted: &Wanted) -> Result<Entry, 
         resource_type: ResourceType::User,
         selected: true,
         status,
-        status_until: None,
+        status_until,
         aliases,
         members: None,
         member_aliases: Vec::new(),

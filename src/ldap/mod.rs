@@ -25,6 +25,7 @@ mod search;
 
 mod id;
 mod sid;
+mod moment;
 mod vendor;
 
 mod ending;

@@ -64,7 +64,7 @@ pub async fn look(session: &Session, wanted: &Wanted) -> Result<Probe, SourceErr
         }
     };
     let computers = users.iter().filter(|user| user.has_class_like("computer")).count();
-    let status_unknown = users.iter().filter(|user| (facts.status)(user) == Status::Unknown).count();
+    let status_unknown = users.iter().filter(|user| (facts.status)(user, session.opened).0 == Status::Unknown).count();
     let absent_user_attributes = absent(&users, &wanted.user_attributes);
     let absent_group_attributes = absent(&groups, &wanted.group_attributes);
 

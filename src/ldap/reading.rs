@@ -226,7 +226,7 @@ impl Reading<'_> {
             members = Members::InPart;
         }
         let decoded = match role {
-            Role::User => decode::user(raw, facts, self.wanted),
+            Role::User => decode::user(raw, facts, self.wanted, self.session.opened),
             Role::SelectedGroup if !decode::is_group(&raw, facts) => {
                 tracing::debug!(dn = raw.dn, "the filter for groups matches an entry that is no group");
                 return Ok(());

@@ -11,7 +11,7 @@ use tokio::net::UnixStream;
 use tokio_util::task::AbortOnDropHandle;
 use url::Url;
 
-use crate::model::Vendor;
+use crate::model::{Moment, Vendor};
 
 use super::credit::Credit;
 use super::ending::Ending;
@@ -42,6 +42,8 @@ pub enum OpenError {
 pub struct Session {
     /// The server.
     pub url: Url,
+    /// When it was opened, by our clock: the present of whatever is judged by time.
+    pub opened: Moment,
     /// True if the connection is encrypted.
     pub encrypted: bool,
     /// What the server tells of itself.
@@ -85,6 +87,7 @@ impl Session {
         };
         let mut session = Self {
             url: url.clone(),
+            opened: Moment(jiff::Timestamp::now().as_millisecond()),
             encrypted,
             root: RootDse::default(),
             facts: vendor::facts(settings.vendor.unwrap_or(Vendor::Generic)),

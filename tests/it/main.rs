@@ -12,6 +12,7 @@ mod cycle;
 mod documents;
 mod exchange;
 mod histories;
+mod ldap_ad_feeds;
 mod ldap_hostile;
 mod ldap_look;
 mod ldap_members;

@@ -4,9 +4,12 @@
 mod choice;
 mod containers;
 mod contexts;
+mod deletions;
 mod dirsync;
 mod dispatch;
+mod domain_controller;
 mod kind;
+mod notification;
 mod stamp;
 mod sync_cookie;
 mod sync_message;

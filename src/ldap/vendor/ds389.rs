@@ -4,6 +4,9 @@ use super::{Facts, listing, marks};
 use crate::ldap::id::IdForm;
 use crate::model::Vendor;
 
+/// FreeIPA: a bind after it is refused, whatever the password (its ipa_pwd_extop plugin).
+const PRINCIPAL_EXPIRATION: &str = "krbPrincipalExpiration";
+
 /// The facts. Imported entries have no entryUUID, every entry has nsUniqueId. Accounts made by the server's
 /// own tool are `nsPerson`, which is not derived from `person`. FreeIPA makes a private group for each user, a
 /// `mepManagedEntry`, which nobody wants at a target.
@@ -20,8 +23,11 @@ pub const FACTS: Facts = Facts {
     member_attributes: &["member", "uniqueMember"],
     listing: &listing::POSIX,
     never_empty: &[],
-    status_attributes: &[marks::ACCOUNT_LOCK],
-    status: |entry| marks::status(entry, &[marks::ACCOUNT_LOCK]),
+    status_attributes: &[marks::ACCOUNT_LOCK, PRINCIPAL_EXPIRATION],
+    status: |entry, now| {
+        let term = marks::Term { from: None, until: Some(PRINCIPAL_EXPIRATION) };
+        marks::status(entry, &[marks::ACCOUNT_LOCK], term, now)
+    },
     container_filter: "(|(objectClass=organizationalUnit)(objectClass=organization)(objectClass=dcObject)(objectClass=domain)(objectClass=country)(objectClass=locality)(objectClass=nsContainer))",
     domain_scope: false,
 };

@@ -5,7 +5,7 @@ use ldap3::Scope;
 use crate::ldap::id::IdForm;
 use crate::ldap::raw_entry::RawEntry;
 use crate::ldap::root_dse::RootDse;
-use crate::model::{EntryId, Status, Vendor};
+use crate::model::{EntryId, Moment, Status, Vendor};
 
 use super::listing::Listing;
 use super::{active_directory, ds389, generic, openldap, ping_directory};
@@ -33,8 +33,8 @@ pub struct Facts {
     pub never_empty: &'static [&'static str],
     /// What must be asked for to tell the status.
     pub status_attributes: &'static [&'static str],
-    /// The status that these tell.
-    pub status: fn(&RawEntry) -> Status,
+    /// The status that these tell of the present, and the moment from which they tell another.
+    pub status: fn(&RawEntry, Moment) -> (Status, Option<Moment>),
     /// Entries that commonly stand above others. Classes that a server does not know match nothing (RFC 4511 §4.5.1.7).
     pub container_filter: &'static str,
     /// True if the domain scope control keeps the server from naming its other partitions.
@@ -144,7 +144,50 @@ mod tests {
             for (name, value) in *pairs {
                 entry.add(name, vec![value.as_bytes().to_vec()]);
             }
-            assert_eq!((facts(*vendor).status)(&entry), *expected, "{vendor:?} {pairs:?}");
+            assert_eq!((facts(*vendor).status)(&entry, NOON), (*expected, None), "{vendor:?} {pairs:?}");
+        }
+    }
+
+    /// 2026-01-31 12:00:00 UTC.
+    const NOON: Moment = Moment(1_769_860_800_000);
+
+    #[test]
+    fn an_account_changes_its_status_when_its_time_comes() {
+        use Status::{Disabled, Enabled, Unknown};
+        use Vendor::{ActiveDirectory, Ds389, Generic, OpenLdap, PingDirectory};
+        let at = |moment: i64| Some(Moment(moment));
+        let hour = 3_600_000;
+        type Row = (Vendor, &'static [(&'static str, &'static str)], (Status, Option<Moment>));
+        let rows: &[Row] = &[
+            (ActiveDirectory, &[("userAccountControl", "512"), ("accountExpires", "0")], (Enabled, None)),
+            (ActiveDirectory, &[("userAccountControl", "512"), ("accountExpires", "9223372036854775807")], (Enabled, None)),
+            (
+                ActiveDirectory,
+                &[("userAccountControl", "512"), ("accountExpires", "134143380000000000")],
+                (Enabled, at(NOON.0 + hour)),
+            ),
+            (ActiveDirectory, &[("userAccountControl", "512"), ("accountExpires", "134143344000000000")], (Disabled, None)),
+            (ActiveDirectory, &[("userAccountControl", "514"), ("accountExpires", "134143380000000000")], (Disabled, None)),
+            (ActiveDirectory, &[("userAccountControl", "512"), ("accountExpires", "soon")], (Unknown, None)),
+            (ActiveDirectory, &[("accountExpires", "0")], (Unknown, None)),
+            (Ds389, &[("krbPrincipalExpiration", "20260131130000Z")], (Enabled, at(NOON.0 + hour))),
+            (Ds389, &[("krbPrincipalExpiration", "20260131120000Z")], (Disabled, None)),
+            (Ds389, &[("krbPrincipalExpiration", "20260131130000Z"), ("nsAccountLock", "true")], (Disabled, None)),
+            (OpenLdap, &[("pwdStartTime", "20260131130000Z")], (Disabled, at(NOON.0 + hour))),
+            (OpenLdap, &[("pwdStartTime", "20260131110000Z"), ("pwdEndTime", "20260131130000Z")], (Enabled, at(NOON.0 + hour))),
+            (OpenLdap, &[("pwdStartTime", "20260131140000Z"), ("pwdEndTime", "20260131130000Z")], (Disabled, None)),
+            (OpenLdap, &[("pwdEndTime", "20260131115959Z")], (Disabled, None)),
+            (OpenLdap, &[("pwdEndTime", "soon")], (Unknown, None)),
+            (PingDirectory, &[("ds-pwp-account-expiration-time", "20260131130000.000Z")], (Enabled, at(NOON.0 + hour))),
+            (PingDirectory, &[("ds-pwp-account-activation-time", "20260131130000.000Z")], (Disabled, at(NOON.0 + hour))),
+            (Generic, &[("pwdEndTime", "20260131115959Z")], (Enabled, None)),
+        ];
+        for (vendor, pairs, expected) in rows {
+            let mut entry = RawEntry::empty("uid=a");
+            for (name, value) in *pairs {
+                entry.add(name, vec![value.as_bytes().to_vec()]);
+            }
+            assert_eq!((facts(*vendor).status)(&entry, NOON), *expected, "{vendor:?} {pairs:?}");
         }
     }
 }

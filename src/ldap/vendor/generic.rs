@@ -20,7 +20,7 @@ pub const FACTS: Facts = Facts {
     listing: &listing::POSIX,
     never_empty: &[],
     status_attributes: &[marks::LOCKED_TIME, marks::ACCOUNT_LOCK],
-    status: |entry| marks::status(entry, &[marks::LOCKED_TIME, marks::ACCOUNT_LOCK]),
+    status: |entry, now| marks::status(entry, &[marks::LOCKED_TIME, marks::ACCOUNT_LOCK], marks::Term::default(), now),
     container_filter: CONTAINERS,
     domain_scope: false,
 };

@@ -1,7 +1,8 @@
 //! Attributes that mark an account as disabled, whichever server keeps them.
 
+use crate::ldap::moment::generalized_time;
 use crate::ldap::raw_entry::RawEntry;
-use crate::model::Status;
+use crate::model::{Moment, Status};
 
 /// Netscape's descendants: `true` means that nobody may bind. Returned only if asked for by name.
 pub const ACCOUNT_LOCK: &str = "nsAccountLock";
@@ -13,8 +14,17 @@ pub const LOCKED_TIME: &str = "pwdAccountLockedTime";
 /// lockout that passes by itself, which takes nobody's access away.
 const LOCKED_FOR_GOOD: &str = "000001010000Z";
 
-/// Disabled if any of the attributes says so.
-pub fn status(entry: &RawEntry, disabling: &[&str]) -> Status {
+/// The attributes that tell the time in which an account may be used.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Term {
+    /// From when on.
+    pub from: Option<&'static str>,
+    /// Until when.
+    pub until: Option<&'static str>,
+}
+
+/// Disabled if any of the attributes says so, or the present is not within the term; and when that becomes otherwise.
+pub fn status(entry: &RawEntry, disabling: &[&str], term: Term, now: Moment) -> (Status, Option<Moment>) {
     let is_true = |value: &str| value.eq_ignore_ascii_case("true");
     let marked = disabling.iter().any(|name| {
         entry.values(name).iter().filter_map(|value| value.text()).map(str::trim).any(|value| match *name {
@@ -22,5 +32,47 @@ pub fn status(entry: &RawEntry, disabling: &[&str]) -> Status {
             _ => is_true(value),
         })
     });
-    if marked { Status::Disabled } else { Status::Enabled }
+    if marked {
+        return (Status::Disabled, None);
+    }
+    match (bound(entry, term.from), bound(entry, term.until)) {
+        (Bound::Unreadable, _) | (_, Bound::Unreadable) => (Status::Unknown, None),
+        (from, until) => within(from.moment(), until.moment(), now),
+    }
+}
+
+/// The status of an account that may be used from one moment until another.
+pub fn within(from: Option<Moment>, until: Option<Moment>, now: Moment) -> (Status, Option<Moment>) {
+    match (from, until) {
+        (_, Some(until)) if until <= now => (Status::Disabled, None),
+        (Some(from), Some(until)) if until <= from => (Status::Disabled, None),
+        (Some(from), _) if now < from => (Status::Disabled, Some(from)),
+        (_, until) => (Status::Enabled, until),
+    }
+}
+
+/// An end of the term.
+#[derive(Debug, Clone, Copy)]
+enum Bound {
+    Open,
+    At(Moment),
+    /// Several values, or one that is no time.
+    Unreadable,
+}
+
+impl Bound {
+    fn moment(self) -> Option<Moment> {
+        match self {
+            Self::At(moment) => Some(moment),
+            Self::Open | Self::Unreadable => None,
+        }
+    }
+}
+
+fn bound(entry: &RawEntry, name: Option<&str>) -> Bound {
+    match name.map_or(&[][..], |name| entry.values(name)) {
+        [] => Bound::Open,
+        [value] => value.text().and_then(|text| generalized_time(text.trim())).map_or(Bound::Unreadable, Bound::At),
+        _ => Bound::Unreadable,
+    }
 }

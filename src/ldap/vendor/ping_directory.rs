@@ -8,6 +8,11 @@ use crate::model::Vendor;
 /// `ds-pwp-account-disabled`: an administrator switched the account off.
 const ACCOUNT_DISABLED: &str = "ds-pwp-account-disabled";
 
+/// From when on, and until when, the account may be used (PingDirectory Security Guide, "Externally modifiable user
+/// attributes").
+const TERM: marks::Term =
+    marks::Term { from: Some("ds-pwp-account-activation-time"), until: Some("ds-pwp-account-expiration-time") };
+
 /// The facts.
 pub const FACTS: Facts = Facts {
     vendor: Vendor::PingDirectory,
@@ -22,8 +27,14 @@ pub const FACTS: Facts = Facts {
     member_attributes: &["member", "uniqueMember"],
     listing: &listing::POSIX,
     never_empty: &[],
-    status_attributes: &[ACCOUNT_DISABLED, marks::LOCKED_TIME, marks::ACCOUNT_LOCK],
-    status: |entry| marks::status(entry, &[ACCOUNT_DISABLED, marks::LOCKED_TIME, marks::ACCOUNT_LOCK]),
+    status_attributes: &[
+        ACCOUNT_DISABLED,
+        marks::LOCKED_TIME,
+        marks::ACCOUNT_LOCK,
+        "ds-pwp-account-activation-time",
+        "ds-pwp-account-expiration-time",
+    ],
+    status: |entry, now| marks::status(entry, &[ACCOUNT_DISABLED, marks::LOCKED_TIME, marks::ACCOUNT_LOCK], TERM, now),
     container_filter: CONTAINERS,
     domain_scope: false,
 };
