@@ -11,6 +11,7 @@ mod documents;
 mod exchange;
 mod histories;
 mod ldap_hostile;
+mod ldap_samba;
 mod ldap_slapd;
 mod main_job;
 mod out_of_sight;

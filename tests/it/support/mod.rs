@@ -5,6 +5,7 @@ pub mod directory;
 pub mod https;
 pub mod personalities;
 pub mod provider;
+pub mod samba;
 pub mod scim_server;
 pub mod site;
 pub mod slapd;

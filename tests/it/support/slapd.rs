@@ -85,7 +85,7 @@ impl Slapd {
     /// A server made to measure.
     pub fn with(setup: Setup) -> Self {
         let directory = TempDir::new().unwrap();
-        write_certificates(directory.path());
+        write_certificates(directory.path(), &["localhost", "127.0.0.1", "::1"].map(str::to_owned));
         write_configuration(directory.path(), &setup);
         std::fs::create_dir(directory.path().join("db")).unwrap();
         let password = directory.path().join("password");
@@ -297,8 +297,8 @@ fn write_configuration(directory: &Path, setup: &Setup) {
     std::fs::write(directory.join("slapd.conf"), text).unwrap();
 }
 
-/// An authority and a certificate for localhost that it signed.
-fn write_certificates(directory: &Path) {
+/// An authority, and a certificate for these names and addresses that it signed: `ca.pem`, `server.pem`, `server.key`.
+pub fn write_certificates(directory: &Path, names: &[String]) {
     use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
     let mut authority = CertificateParams::new(Vec::new()).unwrap();
     authority.distinguished_name.push(DnType::CommonName, "test authority");
@@ -307,9 +307,8 @@ fn write_certificates(directory: &Path) {
     let authority_key = KeyPair::generate().unwrap();
     std::fs::write(directory.join("ca.pem"), authority.self_signed(&authority_key).unwrap().pem()).unwrap();
     let issuer = Issuer::new(authority, authority_key);
-    let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
     let mut server = CertificateParams::new(names).unwrap();
-    server.distinguished_name.push(DnType::CommonName, "localhost");
+    server.distinguished_name.push(DnType::CommonName, names.first().unwrap().as_str());
     let key = KeyPair::generate().unwrap();
     std::fs::write(directory.join("server.pem"), server.signed_by(&key, &issuer).unwrap().pem()).unwrap();
     std::fs::write(directory.join("server.key"), key.serialize_pem()).unwrap();
