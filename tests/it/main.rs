@@ -13,6 +13,7 @@ mod histories;
 mod ldap_hostile;
 mod ldap_samba;
 mod ldap_slapd;
+mod ldap_truth;
 mod main_job;
 mod out_of_sight;
 mod personalities;

@@ -199,7 +199,8 @@ pub fn wide() -> Limit {
     Limit { percent: 100.0, at_least: 10_000, at_most: None }
 }
 
-fn rules(settings: &scim::Settings) -> Rules {
+/// Rules of a channel that provisions everybody below two bases.
+pub fn rules(settings: &scim::Settings) -> Rules {
     let capabilities = &settings.dialect.capabilities;
     let base = |text| Selection { base_dns: vec![dn(text)], filter: None };
     let everybody = || GroupScope { group_dns: vec![], nested: true };

@@ -1,6 +1,7 @@
 //! What the tests share: servers, fakes that keep state, check functions.
 
 pub mod bridge;
+pub mod company;
 pub mod directory;
 pub mod https;
 pub mod personalities;

@@ -102,12 +102,19 @@ impl Samba {
         Self::of(&domain("empty"), &setup)
     }
 
+    /// A server with a company of 1,500 users and some 100 groups with awkward names, of which [`Truth::of_samba`](super::company::Truth::of_samba) tells
+    /// what a reader must find.
+    pub fn start_company() -> Self {
+        Self::of(&domain("company"), &Setup::default())
+    }
+
     /// A copy of this server's whole state as another domain controller of the same domain would have it: entries, ids
     /// and USNs are the same, the invocationId is another.
     pub fn start_copy_with_new_invocation_id(&self) -> Self {
         let id = format!("{:032x}", fastrand::u128(..));
         let id = [&id[..8], &id[8..12], &id[12..16], &id[16..20], &id[20..]].join("-");
-        let settings = format!("CN=NTDS Settings,CN=DC1,CN=Servers,CN=Default-First-Site-Name,CN=Sites,CN=Configuration,{SUFFIX}");
+        let settings =
+            format!("CN=NTDS Settings,CN=DC1,CN=Servers,CN=Default-First-Site-Name,CN=Sites,CN=Configuration,{SUFFIX}");
         let changes = format!("dn: {settings}\nchangetype: modify\nreplace: invocationId\ninvocationId: {id}\n");
         let plain = self.configuration_says("ldap server require strong auth = no");
         Self::of(self.directory.path(), &Setup { changes, plain, ..Setup::default() })
@@ -116,7 +123,10 @@ impl Samba {
     fn of(original: &Path, setup: &Setup) -> Self {
         let directory = TempDir::new().unwrap();
         for part in ["private", "state", "lock", "cache", "run", "bind-dns"] {
-            run(Command::new("cp").args(["-a", "--reflink=auto", "--sparse=auto"]).arg(original.join(part)).arg(directory.path()));
+            run(Command::new("cp")
+                .args(["-a", "--reflink=auto", "--sparse=auto"])
+                .arg(original.join(part))
+                .arg(directory.path()));
         }
         let addresses = NUMBERS.map(|number| Ipv4Addr::new(127, 0, 0, number).to_string());
         write_certificates(directory.path(), &addresses.chain(["dc1.ad.test".to_owned()]).collect::<Vec<_>>());
@@ -302,7 +312,8 @@ impl Drop for Samba {
     }
 }
 
-const MISSING: &str = "Samba as a domain controller is missing: run scripts/prepare, which installs it (packages samba, samba-ad-dc, ldb-tools)";
+const MISSING: &str =
+    "Samba as a domain controller is missing: run scripts/prepare, which installs it (packages samba, samba-ad-dc, ldb-tools)";
 
 /// Programs of Samba's packages; `/usr/sbin` is not on everybody's path.
 fn program(name: &str) -> Command {

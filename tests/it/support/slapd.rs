@@ -269,6 +269,7 @@ fn write_configuration(directory: &Path, setup: &Setup) {
          include /etc/ldap/schema/cosine.schema\n\
          include /etc/ldap/schema/nis.schema\n\
          include /etc/ldap/schema/inetorgperson.schema\n\
+         include /etc/ldap/schema/dyngroup.schema\n\
          pidfile {place}/slapd.pid\n\
          modulepath /usr/lib/ldap\n\
          moduleload back_mdb\n\
