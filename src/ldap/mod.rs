@@ -27,6 +27,7 @@ mod id;
 mod vendor;
 
 mod ending;
+mod refusal;
 mod root_dse;
 mod session;
 

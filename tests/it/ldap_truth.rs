@@ -18,7 +18,7 @@ use crate::support::samba::{self, Account, Samba};
 use crate::support::slapd::{self, Setup, Slapd};
 
 /// What is read so far; where it is not, the truth about it is left out of the comparison.
-const ACCOUNTS_EXPIRE: bool = false;
+pub const ACCOUNTS_EXPIRE: bool = false;
 const PRIMARY_GROUPS_COUNT: bool = false;
 const LISTS_OF_UIDS_AND_SEARCHES_ARE_GROUPS: bool = false;
 
