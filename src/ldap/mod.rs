@@ -29,6 +29,7 @@ mod moment;
 mod vendor;
 
 mod ending;
+mod refusal;
 mod root_dse;
 mod session;
 

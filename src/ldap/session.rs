@@ -15,11 +15,11 @@ use crate::model::{Moment, Vendor};
 
 use super::credit::Credit;
 use super::ending::Ending;
-use super::root_dse::{self, RootDse, result_name, words};
+use super::root_dse::{self, RootDse};
 use super::search::{Item, Manner, Paging, Query, Search, SearchError, Terms};
 use super::settings::{Bind, Place, Settings, place};
 use super::vendor::{self, Facts};
-use super::{guard, paging, socket, starttls, tls};
+use super::{guard, paging, refusal, socket, starttls, tls};
 
 /// Longest wait for the goodbye to leave.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -144,7 +144,7 @@ impl Session {
         match answer.await {
             Ok(Ok(result)) if result.rc == 0 => Ok(()),
             Ok(Ok(result)) => {
-                let message = [result_name(result.rc), words(&result.text)].join(" ").trim().to_owned();
+                let message = refusal::told(result.rc, &result.text);
                 if is_refusal(result.rc) {
                     Err(OpenError::Refused { code: result.rc, message })
                 } else {

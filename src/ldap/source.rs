@@ -12,11 +12,7 @@ use crate::secret::Secret;
 use super::probe::{self, Probe};
 use super::session::{OpenError, Session};
 use super::settings::{Bind, Settings};
-use super::{look, reading, tracking};
-
-/// Results of a bind that count against the account: they are not provoked again with the same password.
-/// (constraintViolation, inappropriateAuthentication, invalidCredentials)
-const COUNTED: [u32; 3] = [19, 48, 49];
+use super::{look, reading, refusal, tracking};
 
 /// A directory. Each call opens a connection of its own to the first server of the list that can be used,
 /// and stays with it.
@@ -66,8 +62,9 @@ impl Directory {
                 }
                 Err(OpenError::Refused { code, message }) => {
                     let dn = self.settings.bind_name().to_owned();
+                    let counts = refusal::counts(code, &message);
                     let error = SourceError::Refused { url: url.to_string(), dn, message };
-                    if let (true, Some(fingerprint)) = (COUNTED.contains(&code), fingerprint) {
+                    if let (true, Some(fingerprint)) = (counts, fingerprint) {
                         *refused = Some(Refused { fingerprint, error: error.clone() });
                     }
                     return Err(error);

@@ -17,19 +17,6 @@ use crate::support::company::Truth;
 use crate::support::samba::{self, Account, Samba};
 use crate::support::slapd::{self, Setup, Slapd};
 
-/// What is read so far; where it is not, the truth about it is left out of the comparison.
-const ACCOUNTS_EXPIRE: bool = false;
-const PRIMARY_GROUPS_COUNT: bool = true;
-const LISTS_OF_UIDS_AND_SEARCHES_ARE_GROUPS: bool = true;
-
-fn is_compared(group: &str) -> bool {
-    match group {
-        "Domain Users" | "Domain Guests" | "around the guests" => PRIMARY_GROUPS_COUNT,
-        name if name.starts_with("posix ") || name.starts_with("dynamic ") => LISTS_OF_UIDS_AND_SEARCHES_ARE_GROUPS,
-        _ => true,
-    }
-}
-
 /// Reads a whole directory and judges it: users below some bases, groups below others, named by an attribute.
 async fn judged(settings: Settings, preset: Preset, login: &str, people: &[String], groups: &[String]) -> Desired {
     let scim = scim::Settings::new(
@@ -70,7 +57,7 @@ fn lies(desired: &Desired, truth: &Truth) -> Vec<String> {
         users.values().filter_map(|user| Some(format!("{}: {}", user.dn, user.mapped.as_ref().err()?))).collect();
     let found: BTreeMap<&str, &Judged> = users.values().map(|user| (user.name.as_str(), *user)).collect();
     lies.extend(found.keys().filter(|name| !truth.users.contains_key(**name)).map(|name| format!("{name} is not there")));
-    for (login, person) in truth.users.iter().filter(|(_, person)| ACCOUNTS_EXPIRE || !person.expired) {
+    for (login, person) in &truth.users {
         let Some(user) = found.get(login.as_str()) else {
             lies.push(format!("{login} was not found"));
             continue;
@@ -88,7 +75,7 @@ fn lies(desired: &Desired, truth: &Truth) -> Vec<String> {
         .map(|group| (group.name.as_str(), group))
         .collect();
     lies.extend(groups.keys().filter(|name| !truth.groups.contains_key(**name)).map(|name| format!("{name} is not there")));
-    for (name, members) in truth.groups.iter().filter(|(name, _)| is_compared(name)) {
+    for (name, members) in &truth.groups {
         let Some(group) = groups.get(name.as_str()) else {
             lies.push(format!("the group {name} was not found"));
             continue;

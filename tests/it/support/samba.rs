@@ -16,10 +16,12 @@ use std::io::{ErrorKind, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ldap2scim::ldap::{Bind, Settings};
 use ldap2scim::secret::Secret;
+use rustls::pki_types::{CertificateDer, pem::PemObject};
 use tempfile::TempDir;
 use url::Url;
 
@@ -176,6 +178,11 @@ impl Samba {
         }
     }
 
+    /// The running server's.
+    pub fn process_id(&self) -> u32 {
+        self.running.as_ref().unwrap().0.id()
+    }
+
     /// 127.0.0.N
     pub fn address(&self) -> Ipv4Addr {
         self.address
@@ -211,6 +218,22 @@ impl Samba {
         let mut settings = Settings::new("test", vec![self.tls_url()], self.bind(account));
         settings.ca_file = Some(self.ca_file());
         settings
+    }
+
+    /// The ldap3 crate's client, bound as the account, for what a source does not ask.
+    pub async fn client_of(&self, account: Account) -> ldap3::Ldap {
+        let mut roots = rustls::RootCertStore::empty();
+        for certificate in CertificateDer::pem_file_iter(self.ca_file()).unwrap() {
+            roots.add(certificate.unwrap()).unwrap();
+        }
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let config = config.with_root_certificates(roots).with_no_client_auth();
+        let settings = ldap3::LdapConnSettings::new().set_config(Arc::new(config));
+        let (connection, mut ldap) = ldap3::LdapConnAsync::with_settings(settings, self.tls_url().as_str()).await.unwrap();
+        tokio::spawn(connection.drive());
+        ldap.simple_bind(&account.dn(), PASSWORD).await.unwrap().success().unwrap();
+        ldap
     }
 
     /// Adds entries.
