@@ -234,7 +234,7 @@ async fn read_with(settings: Settings, groups: Option<&str>) -> (Vec<Entry>, Res
         entries
     });
     let coverage = Directory::new(settings).read(&wanted, sender).await;
-    (taking.await.unwrap(), coverage)
+    (taking.await.unwrap(), coverage.map(|reading| reading.coverage))
 }
 
 fn is_full(coverage: &Result<Coverage, SourceError>) -> bool {
@@ -244,7 +244,7 @@ fn is_full(coverage: &Result<Coverage, SourceError>) -> bool {
 /// The sentences of a reading that is not full.
 fn told(coverage: &Result<Coverage, SourceError>) -> String {
     match coverage {
-        Ok(Coverage::Full) => panic!("full"),
+        Ok(whole @ (Coverage::Full | Coverage::Changes)) => panic!("{whole:?}"),
         Ok(Coverage::Partial(causes)) => causes.join("; "),
         Err(error) => error.to_string(),
     }
