@@ -27,8 +27,10 @@ mod id;
 mod vendor;
 
 mod ending;
+mod result_codes;
 mod root_dse;
 mod session;
+mod hosts;
 
 mod causes;
 mod decode;

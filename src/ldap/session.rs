@@ -15,7 +15,8 @@ use crate::model::Vendor;
 
 use super::credit::Credit;
 use super::ending::Ending;
-use super::root_dse::{self, RootDse, result_name, words};
+use super::result_codes::refusal;
+use super::root_dse::{self, RootDse};
 use super::search::{Item, Manner, Paging, Query, Search, SearchError};
 use super::settings::{Bind, Place, Settings, place};
 use super::vendor::{self, Facts};
@@ -113,6 +114,11 @@ impl Session {
         self.manner.page_size
     }
 
+    /// True if a search failed for the server's sake: another server may do better.
+    pub fn is_server_to_blame(&self) -> bool {
+        self.ending.is_blamed()
+    }
+
     /// Says goodbye.
     pub async fn close(mut self) {
         let _ = tokio::time::timeout(GOODBYE, self.ldap.unbind()).await;
@@ -133,7 +139,7 @@ impl Session {
         match answer.await {
             Ok(Ok(result)) if result.rc == 0 => Ok(()),
             Ok(Ok(result)) => {
-                let message = [result_name(result.rc), words(&result.text)].join(" ").trim().to_owned();
+                let message = refusal(result.rc, &result.text);
                 if is_refusal(result.rc) {
                     Err(OpenError::Refused { code: result.rc, message })
                 } else {
@@ -156,7 +162,9 @@ impl Session {
             }
         }
         match search.finish().await {
-            Err(error) if error.ends_session() => return Err(error),
+            // One that may not be read stays so. After anything else it would be a guess of a moment what server this is,
+            // and everybody would have other ids in the next cycle.
+            Err(error) if !error.is_hidden() => return Err(error),
             Err(error) => tracing::debug!(url = %self.url, %error, "the root DSE cannot be read"),
             Ok(()) => {}
         }

@@ -4,11 +4,12 @@ use secrecy::SecretString;
 use tokio::sync::{Mutex, mpsc};
 
 use crate::cycle::{Source, SourceError};
-use crate::model::{Changes, Delta, Entry, Looked, Place, Reading, Vendor, Wanted, Watermark};
+use crate::model::{Changes, Coverage, Delta, Entry, Looked, Place, Reading, Vendor, Wanted, Watermark};
 use crate::secret::Secret;
 
 use super::probe::{self, Probe};
 use super::{look, reading, tracking};
+use super::hosts::Hosts;
 use super::session::{OpenError, Session};
 use super::settings::{Bind, Settings};
 
@@ -17,9 +18,10 @@ use super::settings::{Bind, Settings};
 const COUNTED: [u32; 3] = [19, 48, 49];
 
 /// A directory. Each call opens a connection of its own to the first server of the list that can be used,
-/// and stays with it.
+/// and stays with it; one that failed lately is tried after the others.
 pub struct Directory {
     settings: Settings,
+    hosts: Hosts,
     refused: Mutex<Option<Refused>>,
 }
 
@@ -32,7 +34,7 @@ struct Refused {
 impl Directory {
     /// A directory that nobody has connected to yet.
     pub fn new(settings: Settings) -> Self {
-        Self { settings, refused: Mutex::new(None) }
+        Self { hosts: Hosts::new(settings.urls.clone()), settings, refused: Mutex::new(None) }
     }
 
     /// Looks at a page of what is wanted, for the `check` command.
@@ -53,8 +55,8 @@ impl Directory {
             _ => *refused = None,
         }
         let mut causes = Vec::new();
-        for url in &self.settings.urls {
-            match Session::open(&self.settings, url, password.as_ref()).await {
+        for url in self.hosts.in_order() {
+            match Session::open(&self.settings, &url, password.as_ref()).await {
                 Ok(session) => {
                     tracing::debug!(source = self.settings.name, %url, vendor = session.facts.vendor.as_str(), "connected");
                     return Ok(session);
@@ -67,10 +69,20 @@ impl Directory {
                     }
                     return Err(error);
                 }
-                Err(OpenError::Unusable(cause)) => causes.push(cause),
+                Err(OpenError::Unusable(cause)) => {
+                    self.hosts.fail(&url);
+                    causes.push(cause);
+                }
             }
         }
         Err(SourceError::Unreachable(causes))
+    }
+
+    /// Ends a session. A server that failed in it is tried last for a while; true if another may do better.
+    async fn leave(&self, session: Session) -> bool {
+        let other = session.is_server_to_blame() && self.hosts.fail(&session.url);
+        session.close().await;
+        other
     }
 
     fn password(&self) -> Result<Option<SecretString>, SourceError> {
@@ -94,15 +106,28 @@ impl Source for Directory {
 
     async fn read(&self, wanted: &Wanted, entries: mpsc::Sender<Entry>) -> Result<Reading, SourceError> {
         let session = self.open().await?;
+        let url = session.url.clone();
         let coverage = reading::read(&session, wanted, entries).await;
-        session.close().await;
+        let is_other = self.leave(session).await;
+        let message = match &coverage {
+            Ok(Coverage::Full | Coverage::Changes) => {
+                self.hosts.succeed(&url);
+                String::new()
+            }
+            Ok(Coverage::Partial(causes)) => causes.join("; "),
+            Err(SourceError::Failed { message, .. }) => message.clone(),
+            Err(error) => error.to_string(),
+        };
+        if is_other && !coverage.as_ref().is_ok_and(Coverage::is_whole) {
+            return Err(SourceError::Interrupted { url: url.to_string(), message });
+        }
         coverage.map(Reading::untracked)
     }
 
     async fn changes(&self, wanted: &Wanted, since: &Watermark) -> Result<Changes, SourceError> {
         let session = self.open().await?;
         let changes = tracking::changes(&session, &self.settings, wanted, since).await;
-        session.close().await;
+        self.leave(session).await;
         changes
     }
 
@@ -115,7 +140,7 @@ impl Source for Directory {
     ) -> Result<Looked, SourceError> {
         let session = self.open().await?;
         let looked = look::look(&session, wanted, places, since, entries).await;
-        session.close().await;
+        self.leave(session).await;
         looked
     }
 

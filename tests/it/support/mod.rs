@@ -3,6 +3,7 @@
 pub mod bridge;
 pub mod directory;
 pub mod https;
+pub mod ldap_proxy;
 pub mod personalities;
 pub mod provider;
 pub mod scim_server;
