@@ -214,6 +214,11 @@ impl Pages {
                 (Some(value), Paging::Critical | Paging::Hopeful) => {
                     paging::cookie(value).ok_or(SearchError::Pages("the server's paging control cannot be read"))?
                 }
+                // RFC 2696 §3: a server that knows the control answers with it. One that forgets it may have cut the page
+                // to a size of its own.
+                (None, Paging::Critical) if self.query.scope != Scope::Base => {
+                    return Err(SearchError::Pages("a page came without word on whether more follow"));
+                }
                 (None, Paging::Critical | Paging::Hopeful) if page.entries == size => {
                     return Err(SearchError::Pages("a full page came without word on whether more follow"));
                 }

@@ -65,6 +65,13 @@ pub struct Asked {
     pub answer: Vec<usize>,
 }
 
+impl Asked {
+    /// True for a page of a search below a base.
+    pub fn is_page(&self) -> bool {
+        self.name.starts_with("page")
+    }
+}
+
 impl Proxy {
     /// A proxy before the server at a port of this machine. Its server may come and go.
     pub async fn start(to: u16) -> Self {

@@ -49,17 +49,19 @@ pub enum Told {
 /// Result codes of a server that cannot do what it is asked for now.
 pub const CODES: [u32; 8] = [1, 3, 4, 11, 51, 52, 53, 80];
 
-/// What a server in trouble answers: for every code, at once and after an entry.
-pub fn results() -> Vec<(Fault, Told)> {
-    let after = |entries| move |code| (Fault::Result(code, entries), Told::Everywhere);
-    CODES.into_iter().map(after(0)).chain(CODES.into_iter().map(after(1))).collect()
+/// What a server in trouble answers to the request of this number: every code to a page, and two to anything else; at once
+/// or after an entry, by turns.
+pub fn results(number: usize, is_page: bool) -> Vec<(Fault, Told)> {
+    let result = |(index, code): (usize, u32)| (Fault::Result(code, (number + index) % 2), Told::Everywhere);
+    let all = CODES.into_iter().enumerate().map(result);
+    if is_page { all.collect() } else { all.filter(|(fault, _)| matches!(fault, Fault::Result(4 | 51, _))).collect() }
 }
 
-/// What a server never should answer, and what only looks odd.
-pub fn oddities() -> Vec<(Fault, Told)> {
+/// What a server never should answer, and what only looks odd; to what is no page, only what matters there.
+pub fn oddities(is_page: bool) -> Vec<(Fault, Told)> {
     // RFC 4511 §4.1.1: a message is a SEQUENCE; this one says that it has 2 GB.
     let enormous = vec![0x30, 0x84, 0x7f, 0xff, 0xff, 0xff, 2, 1, 1];
-    vec![
+    let mut all = vec![
         (Fault::Delay(Duration::from_millis(20)), Told::Nowhere),
         (Fault::Twice, Told::Nowhere),
         (Fault::PageAgain, Told::Nowhere),
@@ -73,14 +75,20 @@ pub fn oddities() -> Vec<(Fault, Told)> {
         (Fault::Octets(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()), Told::Everywhere),
         (Fault::Octets(enormous), Told::Everywhere),
         (Fault::Octets(vec![0x30, 0x80, 0, 0]), Told::Everywhere),
-    ]
+    ];
+    all.retain(|(fault, told)| is_page || *told == Told::Everywhere || matches!(fault, Fault::Referral(0)));
+    all
 }
 
 /// Where an answer of messages of these lengths is cut: before it, in the first message's header, in its middle, between
-/// messages, in the middle of the last one, before its last octet, and after all of it.
-pub fn cuts(lengths: &[usize]) -> Vec<usize> {
+/// messages, in the middle of the last one, before its last octet, and after all of it. An answer that is no page is short:
+/// three places do.
+pub fn cuts(lengths: &[usize], is_page: bool) -> Vec<usize> {
     let (first, last) = (lengths.first().copied().unwrap_or(0), lengths.last().copied().unwrap_or(0));
     let total: usize = lengths.iter().sum();
+    if !is_page {
+        return vec![1, first / 2, total.saturating_sub(1)];
+    }
     let mut cuts = vec![0, 1, first / 2, first, total - last, total - last / 2, total.saturating_sub(1), total];
     cuts.sort_unstable();
     cuts.dedup();

@@ -42,9 +42,9 @@ impl Limits {
     }
 
     /// Cuts the values of an entry: what is left over, or was asked for as a range, goes under `member;range=0-1`, beside the
-    /// attribute without values.
+    /// attribute without values. The root DSE is told whole.
     pub fn cut_values(&self, entry: &mut Message, range: Option<&Range>) {
-        let Some(most) = self.values else { return };
+        let Some(most) = self.values.filter(|_| !primitive(&parts(&entry.operation)[0]).is_empty()) else { return };
         let attributes = &mut parts_mut(&mut entry.operation)[1];
         let mut cut = Vec::new();
         for attribute in parts(attributes) {
