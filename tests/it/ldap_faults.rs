@@ -165,15 +165,15 @@ async fn every_kind_of_search_occurs_in_a_cycle() {
     for kind in [
         "bind",
         "root DSE",
-        "page 2 below ou=Groups",
-        "page 3 below ou=People",
+        "page 2 below ou=groups",
+        "page 3 below ou=people",
         "range from 2 of cn=staff",
         "range from 4 of cn=all",
         "range from 2 of cn=inner",
         "entry cn=scope",
         "entry cn=inner",
     ] {
-        assert!(asked.iter().any(|asked| asked.name.to_lowercase().starts_with(&kind.to_lowercase())), "{kind}: {asked:?}");
+        assert!(asked.iter().any(|asked| asked.name.starts_with(kind)), "{kind}: {asked:?}");
     }
 }
 

@@ -87,7 +87,7 @@ async fn a_reading_begins_again_on_the_next_server_and_never_mixes_two() {
             settings.vendor = Some(ldap2scim::model::Vendor::OpenLdap);
             settings.operation_timeout = match fault {
                 Fault::Stall(messages) if messages >= asked.answer.len() => continue,
-                Fault::Stall(_) => Duration::from_millis(300),
+                Fault::Stall(_) => Duration::from_millis(500),
                 _ => Duration::from_secs(60),
             };
             let bridge = Bridge::start(Personality::default()).await;
@@ -97,7 +97,8 @@ async fn a_reading_begins_again_on_the_next_server_and_never_mixes_two() {
             assert!(a.proxy.has_struck(), "{context}");
             // A machine under load may be silent for longer than the limit: then nobody was read, but never both.
             if matches!(fault, Fault::Stall(_)) && report.end != CycleEnd::Done {
-                assert!(bridge.active().iter().all(|name| !name.starts_with('a')) || bridge.active().iter().all(|name| !name.starts_with('b')), "{context}");
+                let servers: BTreeSet<_> = bridge.active().iter().map(|name| name.chars().next()).collect();
+                assert!(servers.len() < 2, "{context}");
                 continue;
             }
             assert_eq!(report.end, CycleEnd::Done, "{context}");

@@ -6,12 +6,12 @@
 //! proxy.limit(Limits { page: Some(1000), values: Some(1500) });     // as Active Directory
 //! let asked = proxy.record();                                       // since the last call: names, lengths of answers
 //! proxy.strike(4, Fault::Cut(17));                                  // the fifth request from now on
-//! proxy.strike_named("page 2 below ou=People", Fault::Stall(1));    // the first one of this name
+//! proxy.strike_named("page 2 below ou=people", Fault::Stall(1));    // the first one of this name
 //! proxy.has_struck(); proxy.heal();
 //! ```
 //!
 //! Requests that have answers are counted over all connections: `bind`, `extended`, `root DSE`, `page N below BASE`,
-//! `range from N of BASE`, `entry BASE`.
+//! `range from N of BASE`, `entry BASE`, with the base in lower case.
 
 pub mod faults;
 pub mod limits;
@@ -283,7 +283,7 @@ impl Connection {
             return if request.operation.id == operation::BIND { "bind" } else { "extended" }.to_owned();
         }
         let (base, is_base) =
-            (text(&parts(&request.operation)[0]), primitive(&parts(&request.operation)[1]) == [0]);
+            (text(&parts(&request.operation)[0]).to_lowercase(), primitive(&parts(&request.operation)[1]) == [0]);
         match (range, is_base) {
             (Some(range), _) => format!("range from {} of {base}", range.first),
             (None, true) if base.is_empty() => "root DSE".to_owned(),
