@@ -27,10 +27,10 @@ mod id;
 mod vendor;
 
 mod ending;
+mod hosts;
 mod result_codes;
 mod root_dse;
 mod session;
-mod hosts;
 
 mod causes;
 mod decode;

@@ -114,7 +114,8 @@ mod tests {
 
     #[test]
     fn a_refused_bind_is_told_in_plain_words() {
-        let says = |data: &str| format!("80090308: LdapErr: DSID-0C090439, comment: AcceptSecurityContext error, data {data}, v4563");
+        let says =
+            |data: &str| format!("80090308: LdapErr: DSID-0C090439, comment: AcceptSecurityContext error, data {data}, v4563");
         for (data, meaning) in [
             ("52e", "the password is wrong"),
             ("52E", "the password is wrong"),

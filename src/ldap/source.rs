@@ -7,11 +7,11 @@ use crate::cycle::{Source, SourceError};
 use crate::model::{Changes, Coverage, Delta, Entry, Looked, Place, Reading, Vendor, Wanted, Watermark};
 use crate::secret::Secret;
 
-use super::probe::{self, Probe};
-use super::{look, reading, tracking};
 use super::hosts::Hosts;
+use super::probe::{self, Probe};
 use super::session::{OpenError, Session};
 use super::settings::{Bind, Settings};
+use super::{look, reading, tracking};
 
 /// Results of a bind that count against the account: they are not provoked again with the same password.
 /// (constraintViolation, inappropriateAuthentication, invalidCredentials)

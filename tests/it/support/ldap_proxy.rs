@@ -250,8 +250,7 @@ impl Connection {
         let name = self.name(&mut request, range.as_ref());
         let (number, fault) = self.inside.lock().unwrap().note(&name);
         let id = request.id;
-        let mut open =
-            Open { request, number, fault, range, entries: 0, messages: 0, octets: 0, page: Vec::new(), ended: false };
+        let mut open = Open { request, number, fault, range, entries: 0, messages: 0, octets: 0, page: Vec::new(), ended: false };
         match open.fault.clone() {
             Some(Fault::Delay(time)) => {
                 self.strike();
