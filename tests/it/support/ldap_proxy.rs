@@ -192,6 +192,8 @@ struct Connection {
 }
 
 async fn carry(client: TcpStream, server: TcpStream, inside: Arc<Mutex<Inside>>) {
+    // Messages go out one by one and must not wait for each other's acknowledgement.
+    client.set_nodelay(true).and_then(|()| server.set_nodelay(true)).unwrap();
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
     let (mut requests, mut answers) = (Frames::new(from_client), Frames::new(from_server));
