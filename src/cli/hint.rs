@@ -26,6 +26,7 @@ fn of_source(error: &SourceError) -> &'static str {
             "check the source's bind.dn and its password; the password is not tried again until it changes"
         }
         SourceError::Failed { .. } => "check base_dn and filter, and that the bind account may search there",
+        SourceError::Interrupted { .. } => "every server of the source fails again and again while it is read; see their logs",
         SourceError::Secret(_) => "check the source's bind.password and that this user may read it",
     }
 }

@@ -31,8 +31,9 @@ pub trait Source: Send + Sync {
     fn identify(&self) -> impl Future<Output = Result<Vendor, SourceError>> + Send;
 
     /// Reads what is wanted into `entries`: every group before the first user, no entry twice.
-    /// `Partial` where something is missing; `Err` where nothing of worth was read. Stops early,
-    /// with `Partial`, when the receiver is gone.
+    /// `Partial` where something is missing; `Err` where nothing of worth was read; `Interrupted` where another server may
+    /// do better: then what was sent is thrown away and the next call begins again there, since no reading mixes two
+    /// servers. Stops early, with `Partial`, when the receiver is gone.
     fn read(&self, wanted: &Wanted, entries: mpsc::Sender<Entry>) -> impl Future<Output = Result<Reading, SourceError>> + Send;
 
     /// What changed after a watermark that a reading of the same source gave.
@@ -77,6 +78,14 @@ pub enum SourceError {
     /// The server answered with an error or not by the protocol.
     #[error("{url}: {message}")]
     Failed {
+        /// Server.
+        url: String,
+        /// What happened.
+        message: String,
+    },
+    /// The server failed in the middle of a reading, and another server has not failed lately.
+    #[error("{url} failed in the middle of a reading: {message}")]
+    Interrupted {
         /// Server.
         url: String,
         /// What happened.

@@ -12,7 +12,7 @@ use super::compare;
 use super::matching;
 use super::recover::{self, Recovered};
 use super::refusal;
-use super::{Channel, CycleError, Depth, Phase, Progress, ProgressSender, Source, Target};
+use super::{Channel, CycleError, Depth, Phase, Progress, ProgressSender, Source, SourceError, Target};
 
 /// A cycle that is ready to be applied, or to be shown.
 #[derive(Debug)]
@@ -111,14 +111,38 @@ fn remember<S, T: Target>(channel: &Channel<S, T>, snapshot: &Snapshot, depth: D
     channel.target.recall(&known);
 }
 
-/// Reads and judges; asks the target nothing.
+/// Readings that are begun in one cycle at most, each on another server than the one that failed: more servers than this fail
+/// for a common cause.
+const READINGS: u32 = 4;
+
+/// Reads and judges; asks the target nothing. What a server sent that failed in the middle is forgotten before the next is
+/// asked.
 pub async fn read<S: Source, T: Target>(
     channel: &Channel<S, T>,
     vendor: Vendor,
     scope_groups: &BTreeMap<DnKey, EntryId>,
     watch: Option<Watch<'_>>,
     progress: &ProgressSender,
-) -> Result<(Desired, Vec<Entry>, Reading), CycleError> {
+) -> Result<(Desired, Vec<Entry>), CycleError> {
+    let mut begun = 1;
+    loop {
+        match read_once(channel, vendor, scope_groups, watch, progress).await {
+            Err(CycleError::Source(error @ SourceError::Interrupted { .. })) if begun < READINGS => {
+                tracing::warn!(%error, "the reading is begun again on another server");
+                begun += 1;
+            }
+            end => return end,
+        }
+    }
+}
+
+async fn read_once<S: Source, T: Target>(
+    channel: &Channel<S, T>,
+    vendor: Vendor,
+    scope_groups: &BTreeMap<DnKey, EntryId>,
+    watch: Option<Watch<'_>>,
+    progress: &ProgressSender,
+) -> Result<(Desired, Vec<Entry>), CycleError> {
     let mapping = channel.rules.mapping.of(vendor);
     let wanted = wanted_of(channel, vendor, scope_groups);
     let capabilities = channel.target.capabilities();

@@ -30,6 +30,8 @@ mod vendor;
 
 mod ending;
 mod refusal;
+mod hosts;
+mod result_codes;
 mod root_dse;
 mod session;
 

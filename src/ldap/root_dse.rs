@@ -1,8 +1,9 @@
-//! What the root DSE tells of a server, and the names of result codes.
+//! What the root DSE tells of a server, and its words made fit to be shown.
 
 use crate::model::{AttributeValue, Dn};
 
 use super::raw_entry::RawEntry;
+pub use super::result_codes::result_name;
 
 /// Attributes asked for, by name since most are operational.
 pub const ATTRIBUTES: [&str; 6] =
@@ -53,43 +54,6 @@ impl From<&RawEntry> for RootDse {
             naming_contexts: texts("namingContexts"),
         }
     }
-}
-
-/// A result code with its name (RFC 4511 appendix A), as `sizeLimitExceeded (4)`.
-pub fn result_name(code: u32) -> String {
-    let name = match code {
-        0 => "success",
-        1 => "operationsError",
-        2 => "protocolError",
-        3 => "timeLimitExceeded",
-        4 => "sizeLimitExceeded",
-        7 => "authMethodNotSupported",
-        8 => "strongerAuthRequired",
-        10 => "referral",
-        11 => "adminLimitExceeded",
-        12 => "unavailableCriticalExtension",
-        13 => "confidentialityRequired",
-        16 => "noSuchAttribute",
-        17 => "undefinedAttributeType",
-        18 => "inappropriateMatching",
-        19 => "constraintViolation",
-        21 => "invalidAttributeSyntax",
-        32 => "noSuchObject",
-        33 => "aliasProblem",
-        34 => "invalidDNSyntax",
-        36 => "aliasDereferencingProblem",
-        48 => "inappropriateAuthentication",
-        49 => "invalidCredentials",
-        50 => "insufficientAccessRights",
-        51 => "busy",
-        52 => "unavailable",
-        53 => "unwillingToPerform",
-        54 => "loopDetect",
-        71 => "affectsMultipleDSAs",
-        80 => "other",
-        _ => "result code",
-    };
-    format!("{name} ({code})")
 }
 
 /// A server's words, fit for one line: no control characters, at most 200 characters.

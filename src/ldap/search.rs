@@ -141,9 +141,24 @@ impl SearchError {
         }
     }
 
+    /// True if it is the server that failed, so that another may do better (busy, unavailable, lost, silent).
+    pub fn blames_server(&self) -> bool {
+        match self {
+            Self::Result { code, .. } => matches!(code, 51 | 52),
+            Self::Silence(_) | Self::Lost(_) => true,
+            Self::Pages(_) => false,
+        }
+    }
+
     /// True if another server holds what was searched.
     pub fn is_referral(&self) -> bool {
         matches!(self, Self::Result { code: 10, .. })
+    }
+
+    /// True if we may not see what was searched, as we are bound (strongerAuthRequired, confidentialityRequired,
+    /// noSuchObject, inappropriateAuthentication, insufficientAccessRights).
+    pub fn is_hidden(&self) -> bool {
+        matches!(self, Self::Result { code: 8 | 13 | 32 | 48 | 50, .. })
     }
 
     /// True if the base of the search does not exist, or may not be seen.
@@ -199,10 +214,14 @@ impl Search {
     /// Whether everything came, and what the server said with its last word.
     pub async fn finished(self) -> Result<Finished, SearchError> {
         drop(self.items);
-        self.task.await.unwrap_or_else(|_| {
+        let end = self.task.await.unwrap_or_else(|_| {
             let why = self.ending.why().unwrap_or("the LDAP library failed on an answer");
             Err(SearchError::Lost(why.to_owned()))
-        })
+        });
+        if end.as_ref().is_err_and(SearchError::blames_server) {
+            self.ending.blame();
+        }
+        end
     }
 }
 
@@ -263,6 +282,11 @@ impl Pages {
             cookie = match (page.answer(), self.manner.paging) {
                 (Some(value), Paging::Critical | Paging::Hopeful) => {
                     paging::cookie(value).ok_or(SearchError::Pages("the server's paging control cannot be read"))?
+                }
+                // RFC 2696 §3: a server that knows the control answers with it. One that forgets it may have cut the page
+                // to a size of its own.
+                (None, Paging::Critical) if self.query.scope != Scope::Base => {
+                    return Err(SearchError::Pages("a page came without word on whether more follow"));
                 }
                 (None, Paging::Critical | Paging::Hopeful) if page.entries == size => {
                     return Err(SearchError::Pages("a full page came without word on whether more follow"));

@@ -124,6 +124,11 @@ impl Session {
         self.manner.page_size
     }
 
+    /// True if a search failed for the server's sake: another server may do better.
+    pub fn is_server_to_blame(&self) -> bool {
+        self.ending.is_blamed()
+    }
+
     /// Says goodbye.
     pub async fn close(mut self) {
         let _ = tokio::time::timeout(GOODBYE, self.ldap.unbind()).await;
@@ -167,7 +172,9 @@ impl Session {
             }
         }
         match search.finish().await {
-            Err(error) if error.ends_session() => return Err(error),
+            // One that may not be read stays so. After anything else it would be a guess of a moment what server this is,
+            // and everybody would have other ids in the next cycle.
+            Err(error) if !error.is_hidden() => return Err(error),
             Err(error) => tracing::debug!(url = %self.url, %error, "the root DSE cannot be read"),
             Ok(()) => {}
         }

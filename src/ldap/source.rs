@@ -9,15 +9,17 @@ use crate::cycle::{Source, SourceError};
 use crate::model::{Changes, Coverage, Delta, Dn, Entry, EntryId, Looked, Place, Reading, Vendor, Wanted, Watermark};
 use crate::secret::Secret;
 
+use super::hosts::Hosts;
 use super::probe::{self, Probe};
 use super::session::{OpenError, Session};
 use super::settings::{Bind, Settings};
 use super::{look, reading, refusal, tracking};
 
 /// A directory. Each call opens a connection of its own to the first server of the list that can be used,
-/// and stays with it.
+/// and stays with it; one that failed lately is tried after the others.
 pub struct Directory {
     settings: Settings,
+    hosts: Hosts,
     refused: Mutex<Option<Refused>>,
 }
 
@@ -33,7 +35,7 @@ struct Refused {
 impl Directory {
     /// A directory that nobody has connected to yet.
     pub fn new(settings: Settings) -> Self {
-        Self { settings, refused: Mutex::new(None) }
+        Self { hosts: Hosts::new(settings.urls.clone()), settings, refused: Mutex::new(None) }
     }
 
     /// Looks at a page of what is wanted, for the `check` command.
@@ -54,8 +56,8 @@ impl Directory {
             _ => *refused = None,
         }
         let mut causes = Vec::new();
-        for url in &self.settings.urls {
-            match Session::open(&self.settings, url, password.as_ref()).await {
+        for url in self.hosts.in_order() {
+            match Session::open(&self.settings, &url, password.as_ref()).await {
                 Ok(session) => {
                     tracing::debug!(source = self.settings.name, %url, vendor = session.facts.vendor.as_str(), "connected");
                     return Ok(session);
@@ -69,37 +71,20 @@ impl Directory {
                     }
                     return Err(error);
                 }
-                Err(OpenError::Unusable(cause)) => causes.push(cause),
+                Err(OpenError::Unusable(cause)) => {
+                    self.hosts.fail(&url);
+                    causes.push(cause);
+                }
             }
         }
         Err(SourceError::Unreachable(causes))
     }
 
-    /// A reading, with the watermark that the directory had before it.
-    async fn tracked(&self, session: &Session, wanted: &Wanted, entries: mpsc::Sender<Entry>) -> Result<Reading, SourceError> {
-        let (watermark, containers) = match self.start(session, wanted).await {
-            Ok(start) => start,
-            Err(error) => {
-                tracing::warn!(source = self.settings.name, %error, "where the directory stands cannot be told; the next cycle reads everything");
-                (None, BTreeMap::new())
-            }
-        };
-        let coverage = reading::read(session, wanted, entries).await?;
-        Ok(Reading { coverage, watermark, containers })
-    }
-
-    /// Where the directory stands, if its changes are tracked, and what may stand above others.
-    async fn start(&self, session: &Session, wanted: &Wanted) -> Result<Start, SourceError> {
-        let Some(watermark) = tracking::mark(session, &self.settings, wanted).await? else {
-            return Ok((None, BTreeMap::new()));
-        };
-        match tracking::containers(session, wanted).await {
-            Ok(containers) => Ok((Some(watermark), containers)),
-            Err(error) => {
-                tracing::debug!(source = self.settings.name, %error, "what stands above others cannot be read");
-                Ok((None, BTreeMap::new()))
-            }
-        }
+    /// Ends a session. A server that failed in it is tried last for a while; true if another may do better.
+    async fn leave(&self, session: Session) -> bool {
+        let other = session.is_server_to_blame() && self.hosts.fail(&session.url);
+        session.close().await;
+        other
     }
 
     fn password(&self) -> Result<Option<SecretString>, SourceError> {
@@ -123,15 +108,28 @@ impl Source for Directory {
 
     async fn read(&self, wanted: &Wanted, entries: mpsc::Sender<Entry>) -> Result<Reading, SourceError> {
         let session = self.open().await?;
-        let reading = self.tracked(&session, wanted, entries).await;
-        session.close().await;
-        reading
+        let url = session.url.clone();
+        let coverage = reading::read(&session, wanted, entries).await;
+        let is_other = self.leave(session).await;
+        let message = match &coverage {
+            Ok(Coverage::Full | Coverage::Changes) => {
+                self.hosts.succeed(&url);
+                String::new()
+            }
+            Ok(Coverage::Partial(causes)) => causes.join("; "),
+            Err(SourceError::Failed { message, .. }) => message.clone(),
+            Err(error) => error.to_string(),
+        };
+        if is_other && !coverage.as_ref().is_ok_and(Coverage::is_whole) {
+            return Err(SourceError::Interrupted { url: url.to_string(), message });
+        }
+        coverage.map(Reading::untracked)
     }
 
     async fn changes(&self, wanted: &Wanted, since: &Watermark) -> Result<Changes, SourceError> {
         let session = self.open().await?;
         let changes = tracking::changes(&session, &self.settings, wanted, since).await;
-        session.close().await;
+        self.leave(session).await;
         changes
     }
 

@@ -418,8 +418,18 @@ async fn empty_pages_without_end_are_given_up() {
 #[tokio::test]
 async fn a_full_page_without_word_on_more_is_not_full() {
     let page = |id| [user(id, "1"), user(id, "2"), user(id, "3"), message(id, result(0x65, 0))].concat();
+    // A server that names the control among those that it knows answers with it (RFC 2696 §3).
     let fake = Fake::but_for(Request::Users, move |id| vec![Act::Send(page(id))]).await;
-    let mut settings = fake.settings();
+    assert!(told(&fake.read().await.1).contains("without word on whether more follow"));
+    let silent = Fake::start(move |id, request| {
+        vec![Act::Send(match request {
+            Request::RootDse => message(id, result(0x65, 0)),
+            Request::Users => page(id),
+            other => good(id, other),
+        })]
+    })
+    .await;
+    let mut settings = silent.settings();
     assert!(is_full(&read(settings.clone()).await.1), "three entries are no page of 500");
     settings.page_size = 3;
     assert!(told(&read(settings).await.1).contains("without word on whether more follow"));

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use ldap2scim::cycle::{self, Channel, CycleEnd, Depth, Prepared, Progress, Report, Store, Trigger};
+use ldap2scim::cycle::{self, Channel, CycleEnd, Depth, Prepared, Progress, Report, Source, Store, Trigger};
 use ldap2scim::mapping::{self, Preset};
 use ldap2scim::model::{AttributeName, ChannelName, Selection, Snapshot, TargetName};
 use ldap2scim::plan::{
@@ -87,10 +87,14 @@ impl Bridge {
     }
 
     pub fn channel(&self) -> Channel<Directory, scim::Provider> {
+        self.channel_from(self.directory.clone())
+    }
+
+    fn channel_from<S>(&self, source: Arc<S>) -> Channel<S, scim::Provider> {
         Channel {
             rules: Arc::new(self.rules.clone()),
             target_name: TargetName::new("provider"),
-            source: self.directory.clone(),
+            source,
             target: Arc::new(scim::Provider::new(self.settings.clone()).unwrap()),
             workers: self.workers,
             full_every: Duration::from_secs(24 * 60 * 60),
@@ -98,9 +102,14 @@ impl Bridge {
     }
 
     async fn run(&self, trigger: Trigger) -> Report {
+        self.run_from(self.directory.clone(), trigger).await
+    }
+
+    async fn run_from<S: Source>(&self, source: Arc<S>, trigger: Trigger) -> Report {
         let store = self.store();
         let (progress, _) = watch::channel(Progress::default());
         let report = cycle::run(&self.channel(), &store, trigger, changes(), &self.stop, &progress).await.unwrap();
+        let report = cycle::run(&self.channel_from(source), &store, trigger, &self.stop, &progress).await.unwrap();
         store.close().await;
         self.pass(Duration::from_secs(60));
         report
@@ -108,6 +117,11 @@ impl Bridge {
 
     pub async fn sync(&self) -> Report {
         self.run(Trigger::Sync).await
+    }
+
+    /// A cycle that reads another directory than the one in memory.
+    pub async fn sync_from<S: Source>(&self, source: S) -> Report {
+        self.run_from(Arc::new(source), Trigger::Sync).await
     }
 
     pub async fn resync(&self) -> Report {

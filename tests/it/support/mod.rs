@@ -4,6 +4,7 @@ pub mod bridge;
 pub mod company;
 pub mod directory;
 pub mod https;
+pub mod ldap_proxy;
 pub mod personalities;
 pub mod provider;
 pub mod samba;
