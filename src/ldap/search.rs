@@ -10,6 +10,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::credit::Credit;
 use super::ending::Ending;
+use super::frame::LEFT_OUT;
 use super::paging;
 use super::raw_entry::{RawEntry, reference_urls};
 use super::root_dse::{result_name, words};
@@ -70,6 +71,8 @@ pub enum Item {
     Entry(RawEntry),
     /// An entry whose DN is not UTF-8.
     Undecodable,
+    /// An entry that is larger than what is accepted, by its DN.
+    TooLarge(String),
     /// A reference to where the search would go on; nothing is followed.
     Reference(Vec<String>),
 }
@@ -276,7 +279,11 @@ fn decode(item: ResultEntry) -> Item {
     if item.is_ref() {
         return Item::Reference(reference_urls(item));
     }
-    RawEntry::decode(item).map_or(Item::Undecodable, Item::Entry)
+    match RawEntry::decode(item) {
+        None => Item::Undecodable,
+        Some(entry) if entry.has(LEFT_OUT) => Item::TooLarge(entry.dn),
+        Some(entry) => Item::Entry(entry),
+    }
 }
 
 fn led_in(text: &str) -> String {

@@ -7,6 +7,12 @@ use super::ber::{self, Element, Violation};
 pub mod operation {
     /// BindResponse.
     pub const BIND_RESPONSE: u8 = 0x61;
+    /// UnbindRequest.
+    pub const UNBIND_REQUEST: u8 = 0x42;
+    /// AbandonRequest.
+    pub const ABANDON_REQUEST: u8 = 0x50;
+    /// BindRequest.
+    pub const BIND_REQUEST: u8 = 0x60;
     /// SearchRequest.
     pub const SEARCH_REQUEST: u8 = 0x63;
     /// SearchResultEntry.
@@ -69,6 +75,12 @@ impl<'a> Message<'a> {
             Some(Element { tag: 0xa0, content }) => ber::elements(content).try_for_each(|control| check_control(control?)),
             Some(_) => Err(Violation::Shape("something else where controls stand")),
         }
+    }
+
+    /// The id that an AbandonRequest names.
+    pub fn abandoned(&self) -> i32 {
+        let id = self.operation.content.iter().fold(0u32, |sum, octet| (sum << 8) | u32::from(*octet));
+        i32::try_from(id).unwrap_or_default()
     }
 
     /// Result code of an LDAPResult.
