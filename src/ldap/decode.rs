@@ -35,7 +35,18 @@ pub fn user(mut raw: RawEntry, facts: &Facts, wanted: &[AttributeName]) -> Resul
     let (id, dn) = identity(&raw, facts)?;
     let status = (facts.status)(&raw);
     let attributes = wanted_of(&mut raw, wanted);
-    Ok(Entry { id, dn, resource_type: ResourceType::User, selected: true, status, status_until: None, aliases: Vec::new(), members: None, member_aliases: Vec::new(), attributes })
+    Ok(Entry {
+        id,
+        dn,
+        resource_type: ResourceType::User,
+        selected: true,
+        status,
+        status_until: None,
+        aliases: Vec::new(),
+        members: None,
+        member_aliases: Vec::new(),
+        attributes,
+    })
 }
 
 /// The group, or a sentence on why it is none.
@@ -54,7 +65,18 @@ pub fn group(mut raw: RawEntry, facts: &Facts, wanted: &[AttributeName], came: M
         Members::InPart => None,
     };
     let attributes = wanted_of(&mut raw, wanted);
-    Ok(Entry { id, dn, resource_type: ResourceType::Group, selected: false, status: Status::Enabled, status_until: None, aliases: Vec::new(), members, member_aliases: Vec::new(), attributes })
+    Ok(Entry {
+        id,
+        dn,
+        resource_type: ResourceType::Group,
+        selected: false,
+        status: Status::Enabled,
+        status_until: None,
+        aliases: Vec::new(),
+        members,
+        member_aliases: Vec::new(),
+        attributes,
+    })
 }
 
 /// True if a group must have members, and shows none: we have no right to read them.

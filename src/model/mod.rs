@@ -17,9 +17,7 @@ pub use dn::{Dn, DnError, DnKey};
 pub use entry::{Alias, Entry, EntryId, Moment, Status, Vendor};
 pub use knowledge::{Fact, Knowledge, Witness};
 pub use link::{Link, Origin, Uncertain};
-pub use reading::{
-    Changes, Coverage, Delta, Kind, Looked, Place, Reading, ScopeGroup, Selection, Touched, Wanted, Watermark,
-};
+pub use reading::{Changes, Coverage, Delta, Kind, Looked, Place, Reading, ScopeGroup, Selection, Touched, Wanted, Watermark};
 pub use resource::{AttributePath, PathError, Resource, ResourceId, ResourceType, Selector, Value};
 pub use roster::{MemberName, Seat, Seats, Settlement, Standing};
 pub use snapshot::{ChannelName, Leaver, LinkedCounts, Refused, Snapshot, TargetName, WindowTally};

@@ -7,12 +7,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::cycle::{
-    CycleId, CycleStart, CycleSummary, Intent, IntentId, Part, Record, SeatQuestion, Store, StoreError,
-};
-use crate::model::{
-    ChannelName, Dn, DnKey, EntryId, Knowledge, Seat, Settlement, Snapshot, Standing, TargetName,
-};
+use crate::cycle::{CycleId, CycleStart, CycleSummary, Intent, IntentId, Part, Record, SeatQuestion, Store, StoreError};
+use crate::model::{ChannelName, Dn, DnKey, EntryId, Knowledge, Seat, Settlement, Snapshot, Standing, TargetName};
 
 use super::clock::Clock;
 use super::viewer::Viewer;

@@ -74,7 +74,7 @@ async fn read_from(directory: &Directory, wanted: &Wanted) -> Read {
         }
         entries
     });
-    let coverage = directory.read(wanted, sender).await;
+    let coverage = directory.read(wanted, sender).await.map(|reading| reading.coverage);
     Read { entries: taking.await.unwrap(), coverage }
 }
 
@@ -413,7 +413,7 @@ async fn a_receiver_that_is_gone_stops_the_reading() {
     let slapd = Slapd::start(&[unit("People"), unit("Groups"), users].concat());
     let (sender, mut receiver) = mpsc::channel(1);
     tokio::spawn(async move { receiver.recv().await });
-    let coverage = Directory::new(slapd.settings()).read(&people(), sender).await;
+    let coverage = Directory::new(slapd.settings()).read(&people(), sender).await.map(|reading| reading.coverage);
     assert!(matches!(coverage, Ok(Coverage::Partial(_))), "{coverage:?}");
 }
 

@@ -10,6 +10,9 @@ mod cycle;
 mod documents;
 mod exchange;
 mod histories;
+mod ldap_connection;
+#[cfg(feature = "gssapi")]
+mod ldap_gssapi;
 mod ldap_hostile;
 mod ldap_slapd;
 mod main_job;
