@@ -46,7 +46,7 @@ where
     let service = format!("ldap/{host}");
     // The library asks the key distribution centre and waits for it.
     let begin = move || {
-        let begun = ClientCtx::new(InitiateFlags::empty(), Some(&principal), &service, None);
+        let begun = ClientCtx::new(InitiateFlags::empty(), Some(principal.as_str()), &service, None);
         begun.map(|(pending, token)| (State::Pending(pending), token.to_vec()))
     };
     let begun = tokio::task::spawn_blocking(begin).await.map_err(|_| "the Kerberos library failed".to_owned())?;
