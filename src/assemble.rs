@@ -9,11 +9,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
+use crate::certificate::{Reminders, Stage};
 use crate::config::{Mode, Schedule, Settings};
 use crate::cycle::{Channel, CycleError, Extent, ProgressSender, Report, Store, TargetError, Trigger};
-use crate::ldap::Directory;
+use crate::ldap::{self, Directory};
 use crate::model::{ChannelName, TargetName};
-use crate::scim::{self, Provider, Reminders, Stage};
+use crate::scim::{self, Provider};
 
 /// What is kept of the targets over a reload of the configuration.
 #[derive(Default)]
@@ -34,7 +35,7 @@ struct Known {
 
 impl Known {
     fn new(settings: scim::Settings, digest: Option<[u8; 32]>) -> Result<Self, TargetError> {
-        let reminders = Arc::new(Reminders::new(&settings));
+        let reminders = Arc::new(settings.reminders());
         Ok(Self { digest, provider: Arc::new(Provider::new(settings)?), reminders })
     }
 }
@@ -51,7 +52,8 @@ pub struct Live {
     pub schedule: Option<Schedule>,
     /// It runs when something changes too, after so long a quiet.
     pub hears: Option<Duration>,
-    reminders: Arc<Reminders>,
+    /// Of its target, then of its source.
+    reminders: [Arc<Reminders>; 2],
     turn: Arc<tokio::sync::Mutex<()>>,
 }
 
@@ -86,8 +88,8 @@ pub enum AssembleError {
 
 /// Makes the parts. Nothing is connected yet.
 pub fn assemble(settings: Settings, kept: &mut Kept) -> Result<Assembled, AssembleError> {
-    let sources: BTreeMap<String, Arc<Directory>> =
-        settings.sources.into_iter().map(|(name, settings)| (name, Arc::new(Directory::new(settings)))).collect();
+    let source = |settings: ldap::Settings| (Arc::new(settings.reminders()), Arc::new(Directory::new(settings)));
+    let sources: BTreeMap<String, _> = settings.sources.into_iter().map(|(name, settings)| (name, source(settings))).collect();
     let mut targets: BTreeMap<TargetName, Known> = BTreeMap::new();
     for (name, settings) in settings.targets {
         let digest = settings.digest();
@@ -101,7 +103,7 @@ pub fn assemble(settings: Settings, kept: &mut Kept) -> Result<Assembled, Assemb
     let mut channels = Vec::new();
     for channel in settings.channels {
         let missing = |what| AssembleError::Dangling { channel: channel.name.clone(), what };
-        let source = sources.get(&channel.source).ok_or_else(|| missing("source"))?;
+        let (of_source, source) = sources.get(&channel.source).ok_or_else(|| missing("source"))?;
         let target = targets.get(&channel.target).ok_or_else(|| missing("target"))?;
         let turn = kept.turns.entry(channel.target.clone()).or_default();
         channels.push(Arc::new(Live {
@@ -118,7 +120,7 @@ pub fn assemble(settings: Settings, kept: &mut Kept) -> Result<Assembled, Assemb
             schedule: channel.schedule,
             // A preview compares everything: it is made at its scheduled times.
             hears: channel.live.filter(|_| channel.mode == Mode::Live),
-            reminders: Arc::clone(&target.reminders),
+            reminders: [Arc::clone(&target.reminders), Arc::clone(of_source)],
             turn: Arc::clone(turn),
         }));
     }
@@ -153,10 +155,10 @@ impl Live {
         crate::cycle::run(&self.channel, store, trigger, extent, stop, progress).await
     }
 
-    /// Logs what ends soon or has ended, each stage once a day and target.
+    /// Logs what ends soon or has ended, each stage once a day for target and source.
     fn remind(&self, now: Timestamp) {
         let target = &self.channel.target_name;
-        for notice in self.reminders.due(now) {
+        for notice in self.reminders.iter().flat_map(|reminders| reminders.due(now)) {
             match notice.stage {
                 Stage::Over => tracing::error!(target_name = %target, "{}", notice.text),
                 Stage::Month | Stage::Week | Stage::Day => tracing::warn!(target_name = %target, "{}", notice.text),

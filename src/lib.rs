@@ -12,6 +12,8 @@ pub mod cycle;
 
 pub mod secret;
 
+pub mod certificate;
+
 pub mod ldap;
 
 pub mod scim;

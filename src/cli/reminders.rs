@@ -5,36 +5,49 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 
+use crate::certificate::{Notice, Stage};
 use crate::config::Settings;
-use crate::model::TargetName;
-use crate::scim::{Notice, Reminders, Stage};
 
-/// What the targets of the chosen channels have to be reminded of.
-pub fn of(settings: &Settings, now: Timestamp) -> Vec<(TargetName, Notice)> {
-    let used: BTreeSet<&TargetName> = settings.channels.iter().map(|channel| &channel.target).collect();
-    let meant = settings.targets.iter().filter(|(name, _)| used.contains(name));
-    meant
-        .flat_map(|(name, target)| Reminders::new(target).notices(now).into_iter().map(|notice| (name.clone(), notice)))
-        .collect()
+/// A word about something that ends.
+pub struct Reminder {
+    /// `target` or `source`.
+    kind: &'static str,
+    name: String,
+    notice: Notice,
+}
+
+/// What the targets and the sources of the chosen channels have to be reminded of.
+pub fn of(settings: &Settings, now: Timestamp) -> Vec<Reminder> {
+    let targets: BTreeSet<_> = settings.channels.iter().map(|channel| &channel.target).collect();
+    let sources: BTreeSet<_> = settings.channels.iter().map(|channel| &channel.source).collect();
+    let of_targets = settings.targets.iter().filter(|(name, _)| targets.contains(name));
+    let of_targets = of_targets.map(|(name, target)| ("target", name.to_string(), target.reminders()));
+    let of_sources = settings.sources.iter().filter(|(name, _)| sources.contains(name));
+    let of_sources = of_sources.map(|(name, source)| ("source", name.clone(), source.reminders()));
+    let notices = of_targets.chain(of_sources).flat_map(|(kind, name, reminders)| {
+        reminders.notices(now).into_iter().map(move |notice| Reminder { kind, name: name.clone(), notice })
+    });
+    notices.collect()
 }
 
 /// A line for each.
-pub fn lines(notices: &[(TargetName, Notice)]) -> Vec<String> {
-    let line = |(_, notice): &(TargetName, Notice)| match notice.stage {
+pub fn lines(reminders: &[Reminder]) -> Vec<String> {
+    let line = |Reminder { notice, .. }: &Reminder| match notice.stage {
         Stage::Over => format!("error: {}", notice.text),
         Stage::Month | Stage::Week | Stage::Day => format!("warning: {}", notice.text),
     };
-    notices.iter().map(line).collect()
+    reminders.iter().map(line).collect()
 }
 
 /// The same for programs.
-pub fn document(notices: &[(TargetName, Notice)]) -> Json {
+pub fn document(reminders: &[Reminder]) -> Json {
     let word = |stage| match stage {
         Stage::Month => "month",
         Stage::Week => "week",
         Stage::Day => "day",
         Stage::Over => "over",
     };
-    let each = |(target, notice): &(TargetName, Notice)| json!({ "target": target.as_str(), "stage": word(notice.stage), "text": notice.text });
-    notices.iter().map(each).collect()
+    let each =
+        |Reminder { kind, name, notice }: &Reminder| json!({ *kind: name, "stage": word(notice.stage), "text": notice.text });
+    reminders.iter().map(each).collect()
 }

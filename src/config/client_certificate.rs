@@ -1,14 +1,13 @@
-//! `client_certificate` of a target: by which the connection proves who we are.
+//! A client certificate, by which the connection to a target or to a directory proves who we are.
 
-use crate::scim::{CertificateFault, ClientCertificate};
+use crate::certificate::{CertificateFault, ClientCertificate};
 
-use super::reader::{Field, Secrets, Section};
+use super::reader::{Secrets, Section};
 use super::secret::secret_file;
 use super::values::text;
 
 /// Reads the certificate and its key, and holds them against each other.
-pub(super) fn client_certificate(section: &Section<'_>) -> Option<ClientCertificate> {
-    let section = section.optional("client_certificate").and_then(Field::section)?;
+pub(super) fn client_certificate(section: Section<'_>) -> Option<ClientCertificate> {
     let certificate_field = section.required("certificate");
     let key_field = section.required("key");
     section.finish_discreetly();

@@ -84,14 +84,15 @@ pub(super) fn ca_file(section: &Section<'_>) -> Option<PathBuf> {
 
 const PEM: &[u8] = b"-----BEGIN CERTIFICATE-----";
 
-/// `timeouts: { connect: …, <other>: … }` with the defaults given.
-pub(super) fn timeouts(section: &Section<'_>, other: &'static str, defaults: [Duration; 2]) -> [Duration; 2] {
+/// `timeouts: { connect: …, … }` with the defaults given.
+pub(super) fn timeouts<const N: usize>(section: &Section<'_>, defaults: [(&'static str, Duration); N]) -> [Duration; N] {
     const LEAST: Duration = Duration::from_millis(100);
     const MOST: Duration = Duration::from_secs(3600);
-    let [connect, second] = defaults;
-    let Some(timeouts) = section.optional("timeouts").and_then(Field::section) else { return defaults };
-    let read = |key, default| timeouts.optional(key).and_then(|field| duration(&field, LEAST, MOST)).unwrap_or(default);
-    let result = [read("connect", connect), read(other, second)];
+    let Some(timeouts) = section.optional("timeouts").and_then(Field::section) else {
+        return defaults.map(|(_, default)| default);
+    };
+    let read = |(key, default)| timeouts.optional(key).and_then(|field| duration(&field, LEAST, MOST)).unwrap_or(default);
+    let result = defaults.map(read);
     timeouts.finish();
     result
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::ldap::{self, Tracking};
 use crate::model::Vendor;
 
+use super::client_certificate::client_certificate;
 use super::connection::{ca_file, clear_text, is_loopback, timeouts, url};
 use super::reader::{Field, Section};
 use super::secret::secret;
@@ -33,6 +34,12 @@ const LARGEST_PAGE: u64 = 1000;
 const PAGE: u64 = 500;
 const CONNECT: Duration = Duration::from_secs(10);
 const OPERATION: Duration = Duration::from_secs(60);
+/// Servers and firewalls drop what is silent for longer: 2 minutes are the shortest that is common (389 DS asks for an
+/// hour, Active Directory's MaxConnIdleTime is 15 minutes).
+const IDLE: Duration = Duration::from_secs(60);
+const MIB: usize = 1024 * 1024;
+/// An entry costs several times its octets while it is read.
+const LARGEST_ENTRY_MIB: u64 = 2048;
 
 /// Reads one source.
 pub(super) fn source(name: &str, field: Field<'_>) -> Option<ldap::Settings> {
@@ -52,7 +59,10 @@ pub(super) fn source(name: &str, field: Field<'_>) -> Option<ldap::Settings> {
     if let (true, Some(field)) = (in_chain && vendor.is_some_and(|vendor| vendor != Vendor::ActiveDirectory), &in_chain_field) {
         field.wrong("the matching rule in-chain is Active Directory's");
     }
-    let [connect_timeout, operation_timeout] = timeouts(&section, "operation", [CONNECT, OPERATION]);
+    let largest_entry = section.optional("largest_entry_mib").and_then(|field| whole(&field, 1, LARGEST_ENTRY_MIB));
+    let largest_entry = largest_entry.and_then(|mib| usize::try_from(mib).ok()).map(|mib| mib * MIB);
+    let [connect_timeout, operation_timeout, idle_timeout] =
+        timeouts(&section, [("connect", CONNECT), ("operation", OPERATION), ("idle", IDLE)]);
     let binds = section.optional("bind");
     let bind = match binds.clone() {
         Some(field) => field.section().and_then(bind),
@@ -71,11 +81,18 @@ pub(super) fn source(name: &str, field: Field<'_>) -> Option<ldap::Settings> {
     {
         field.wrong("StartTLS is for ldap:// URLs; an ldaps:// connection is encrypted already");
     }
-    if binds.is_some() {
-        for (url, item) in urls.iter().zip(urls_field.iter().flat_map(Field::list)) {
-            if !encrypted(url) && !is_loopback(url) {
+    for (url, item) in urls.iter().zip(urls_field.iter().flat_map(Field::list)) {
+        match &bind {
+            Some(bind @ (ldap::Bind::External(_) | ldap::Bind::Gssapi { .. })) if !encrypted(url) => {
+                let what = if matches!(bind, ldap::Bind::External(_)) { "a client certificate" } else { "a Kerberos ticket" };
+                let finding = item.finding(format!("{what} is shown only on an encrypted connection"));
+                item.reader.problem(finding.hint(Some("use ldaps:// or start_tls: true".to_owned())));
+            }
+            // Of a bind that cannot be read it is taken that there is a password in it.
+            Some(ldap::Bind::Simple { .. }) | None if !encrypted(url) && !is_loopback(url) => {
                 clear_text(&item, allow_cleartext, "the bind password", "ldaps:// or start_tls: true");
             }
+            Some(_) | None => {}
         }
     }
     Some(ldap::Settings {
@@ -88,6 +105,8 @@ pub(super) fn source(name: &str, field: Field<'_>) -> Option<ldap::Settings> {
         connect_timeout,
         operation_timeout,
         tracking,
+        idle_timeout,
+        largest_entry: largest_entry.unwrap_or(ldap::LARGEST_ENTRY),
         ..ldap::Settings::new(name, urls, bind?)
     })
 }
@@ -118,11 +137,45 @@ fn ldap_url(field: &Field<'_>) -> Option<url::Url> {
     Some(url)
 }
 
+/// Who we are: a DN with its password, or another kind under its name.
 fn bind(section: Section<'_>) -> Option<ldap::Bind> {
+    let (external, gssapi) = (section.optional("external"), section.optional("gssapi"));
+    if let Some(field) = external.clone().or_else(|| gssapi.clone()) {
+        let alone = section.optional("dn").or_else(|| section.optional("password")).is_none();
+        section.finish_discreetly();
+        if !alone || external.is_some() == gssapi.is_some() {
+            let hint = "a bind is dn with password, or external, or gssapi".to_owned();
+            field.reader.problem(field.finding("stands alone").hint(Some(hint)).bare());
+            return None;
+        }
+        return match external {
+            Some(external) => client_certificate(external.section()?).map(ldap::Bind::External),
+            None => by_ticket(&field),
+        };
+    }
     let name = section.required("dn").and_then(|field| bind_name(&field));
     let password = section.required("password").and_then(|field| secret(&field));
     section.finish_discreetly();
     Some(ldap::Bind::Simple { dn: name?, password: password? })
+}
+
+/// A Kerberos principal.
+fn by_ticket(field: &Field<'_>) -> Option<ldap::Bind> {
+    let section = field.clone().section()?;
+    let name = section.required("principal");
+    section.finish();
+    let name = name?;
+    let principal = text(&name)?.to_owned();
+    if !ldap::GSSAPI {
+        let hint = "build it with: cargo build --release --features gssapi".to_owned();
+        field.reader.problem(field.finding("this program was built without the feature gssapi").hint(Some(hint)).bare());
+        return None;
+    }
+    if !principal.contains('@') {
+        name.wrong("is no principal with its realm, such as sync@EXAMPLE.COM");
+        return None;
+    }
+    Some(ldap::Bind::Gssapi { principal })
 }
 
 /// A DN. Active Directory also takes a user principal name, `sync@example.com` (MS-ADTS 5.1.1.1.1).

@@ -39,12 +39,12 @@ pub(super) fn target(name: &str, field: Field<'_>) -> Option<(TargetName, scim::
         Some(field) => field.section().and_then(|section| auth(section, clear)),
     };
     let certificate_is_written = section.optional("client_certificate").is_some();
-    let client_certificate = client_certificate(&section);
+    let client_certificate = section.optional("client_certificate").and_then(Field::section).and_then(client_certificate);
     let ca_file = ca_file(&section);
     // Without a preset that is known, what is written is judged all the same.
     let is_known = preset.is_some();
     let dialect = rate(&section, dialect(&section, preset.unwrap_or_default()));
-    let [connect_timeout, request_timeout] = timeouts(&section, "request", [CONNECT, REQUEST]);
+    let [connect_timeout, request_timeout] = timeouts(&section, [("connect", CONNECT), ("request", REQUEST)]);
     let key = section.field.clone();
     section.finish();
     let base_url = base_url?;

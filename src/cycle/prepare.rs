@@ -123,7 +123,7 @@ pub async fn read<S: Source, T: Target>(
     scope_groups: &BTreeMap<DnKey, EntryId>,
     watch: Option<Watch<'_>>,
     progress: &ProgressSender,
-) -> Result<(Desired, Vec<Entry>), CycleError> {
+) -> Result<(Desired, Vec<Entry>, Reading), CycleError> {
     let mut begun = 1;
     loop {
         match read_once(channel, vendor, scope_groups, watch, progress).await {
@@ -142,7 +142,7 @@ async fn read_once<S: Source, T: Target>(
     scope_groups: &BTreeMap<DnKey, EntryId>,
     watch: Option<Watch<'_>>,
     progress: &ProgressSender,
-) -> Result<(Desired, Vec<Entry>), CycleError> {
+) -> Result<(Desired, Vec<Entry>, Reading), CycleError> {
     let mapping = channel.rules.mapping.of(vendor);
     let wanted = wanted_of(channel, vendor, scope_groups);
     let capabilities = channel.target.capabilities();

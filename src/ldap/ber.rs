@@ -25,6 +25,9 @@ pub enum Violation {
     /// Not the ASN.1 of RFC 4511.
     #[error("not a message of RFC 4511: {0}")]
     Shape(&'static str),
+    /// More than any search brings.
+    #[error("more answers to one search than any directory has")]
+    Endless,
     /// A reply that does not belong to the request it answers.
     #[error("a reply of kind {tag:#04x} to a request that has no such reply")]
     WrongReply {
@@ -115,7 +118,7 @@ pub fn only(octets: &[u8]) -> Result<Element<'_>, Violation> {
     }
 }
 
-/// Elements accepted in one message: four for each member of the largest group that [`super::frame::LONGEST`] holds.
+/// Elements accepted in one message, and so values of one entry: twice as many as a group of a million members has.
 const MOST_ELEMENTS: usize = 2_000_000;
 
 /// Checks that every element lies within the one around it, that none is nested deeper than `limit`, and that they

@@ -22,11 +22,22 @@ struct Shared {
     taken: Mutex<VecDeque<u32>>,
 }
 
+impl Default for Credit {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Credit {
     /// Nothing in flight.
     pub fn new() -> Self {
         let octets = Semaphore::new(usize::try_from(OCTETS).unwrap_or(usize::MAX));
         Self(Arc::new(Shared { octets, taken: Mutex::new(VecDeque::new()) }))
+    }
+
+    /// True if every answer that was handed over was taken out.
+    pub fn is_whole(&self) -> bool {
+        self.0.taken.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     /// Waits until an answer of this length may be handed over.

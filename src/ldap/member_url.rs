@@ -117,7 +117,7 @@ impl Reading<'_> {
             match item {
                 Item::Entry(raw) if raw.has_class_like("group") => {}
                 Item::Entry(raw) => members.push(raw.dn),
-                Item::Undecodable | Item::Reference(_) => whole = false,
+                Item::Undecodable | Item::Reference(_) | Item::TooLarge(_) => whole = false,
                 Item::Intermediate { .. } => {}
             }
             if members.len() > MOST_MEMBERS {

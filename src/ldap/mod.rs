@@ -1,7 +1,7 @@
 //! The directory: connection, search, decoding, one file of facts per vendor.
 //!
 //! Reading order: what is configured; the octets of the wire (walk, frames, shapes) and the guard that
-//! keeps bad ones from the LDAP library; a session with one server; searches on it; entries out of
+//! keeps bad ones from the LDAP library; a session with one server, and those that stay open; searches on it; entries out of
 //! answers; a whole reading; a look at some
 //! entries, and what tells where to look; the probe of the `check` command; the source itself.
 
@@ -12,6 +12,11 @@ mod ber;
 mod frame;
 mod shape;
 
+#[cfg(feature = "gssapi")]
+mod gssapi;
+#[cfg(not(feature = "gssapi"))]
+#[path = "no_gssapi.rs"]
+mod gssapi;
 mod socket;
 mod starttls;
 mod tls;
@@ -24,16 +29,19 @@ mod raw_entry;
 mod search;
 
 mod id;
-mod sid;
 mod moment;
+mod sid;
 mod vendor;
 
 mod ending;
-mod refusal;
 mod hosts;
+mod proof;
+mod refusal;
 mod result_codes;
 mod root_dse;
 mod session;
+
+mod kept;
 
 mod causes;
 mod decode;
@@ -54,5 +62,5 @@ mod source;
 
 pub use filter::check_filter;
 pub use probe::Probe;
-pub use settings::{Bind, Settings, Tracking, check_url};
+pub use settings::{Bind, GSSAPI, LARGEST_ENTRY, Settings, Tracking, check_url};
 pub use source::Directory;

@@ -15,6 +15,7 @@ use super::raw_entry::RawEntry;
 use super::reading::outermost;
 use super::search::{Item, Query, SearchError};
 use super::session::Session;
+use super::settings::Bind;
 use super::vendor::{Facts, MEMBER_URL};
 use super::walk;
 
@@ -27,6 +28,8 @@ pub struct Probe {
     pub url: String,
     /// True if the connection was encrypted.
     pub encrypted: bool,
+    /// How we prove who we are, and whom the server takes us for, in words.
+    pub authentication: String,
     /// Suffixes that the server holds, as far as it tells.
     pub naming_contexts: Vec<String>,
     /// Users in the sample.
@@ -48,7 +51,7 @@ pub struct Probe {
 }
 
 /// Looks.
-pub async fn look(session: &Session, wanted: &Wanted) -> Result<Probe, SourceError> {
+pub async fn look(session: &Session, bind: &Bind, wanted: &Wanted) -> Result<Probe, SourceError> {
     let facts = session.facts;
     let mut warnings = Causes::default();
     let user_filter = wanted.users.filter.as_deref().unwrap_or(facts.user_filter);
@@ -102,6 +105,7 @@ pub async fn look(session: &Session, wanted: &Wanted) -> Result<Probe, SourceErr
         vendor: facts.vendor,
         url: session.url.to_string(),
         encrypted: session.encrypted,
+        authentication: authentication(session, bind).await,
         naming_contexts: session.root.naming_contexts.clone(),
         users: users.len(),
         groups: groups.len(),
@@ -112,6 +116,23 @@ pub async fn look(session: &Session, wanted: &Wanted) -> Result<Probe, SourceErr
         absent_group_attributes,
         warnings: warnings.sentences(),
     })
+}
+
+/// How we prove who we are, and what came of it. Most servers call nobody by an empty name (RFC 4532 §2.2).
+async fn authentication(session: &Session, bind: &Bind) -> String {
+    let by = match bind {
+        Bind::Anonymous => "anonymous".to_owned(),
+        Bind::Simple { dn, .. } => format!("bound as {dn} by password"),
+        Bind::Gssapi { principal } => format!("bound as {principal} by Kerberos ticket (SASL GSSAPI)"),
+        Bind::External(certificate) => {
+            format!("bound by the client certificate {} (SASL EXTERNAL)", certificate.certificate.display())
+        }
+    };
+    match session.who_am_i().await.as_deref() {
+        None => by,
+        Some("") => format!("{by}; the server takes us for nobody (anonymous)"),
+        Some(identity) => format!("{by}; the server takes us for {identity}"),
+    }
 }
 
 /// Up to a page of the entries that are selected.
@@ -135,6 +156,9 @@ async fn sample(
         while let Some(item) = search.next().await {
             match item {
                 Item::Entry(raw) if all.len() < most => all.push(raw),
+                Item::TooLarge(dn) => {
+                    warnings.add(format!("{dn} is larger than what is accepted (largest_entry_mib) and would be left out."));
+                }
                 Item::Entry(_) | Item::Undecodable | Item::Reference(_) | Item::Intermediate { .. } => {}
             }
         }

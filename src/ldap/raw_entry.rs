@@ -82,6 +82,11 @@ impl RawEntry {
         self.attributes.get(&AttributeName::new(name)).map_or(&[], Vec::as_slice)
     }
 
+    /// True if the server sent the attribute, with values or without.
+    pub fn has(&self, name: &str) -> bool {
+        self.attributes.contains_key(&AttributeName::new(name))
+    }
+
     /// Takes the values of an attribute out.
     pub fn take(&mut self, name: &AttributeName) -> Vec<AttributeValue> {
         self.attributes.remove(name).unwrap_or_default()

@@ -173,6 +173,12 @@ impl Reading<'_> {
             Item::Undecodable => {
                 self.causes.add(format!("an entry below {base} was left out because its DN is not UTF-8"));
             }
+            Item::TooLarge(dn) => {
+                let most = self.session.largest_entry() / (1024 * 1024);
+                self.causes.add(format!(
+                    "{dn} was left out because it is larger than {most} MiB (largest_entry_mib) or has more values than are accepted"
+                ));
+            }
             Item::Reference(urls) => {
                 let foreign = |url: &&String| !(self.session.facts.domain_scope && is_own_partition(url));
                 if urls.is_empty() || urls.iter().any(|url| foreign(&url)) {

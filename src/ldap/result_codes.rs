@@ -1,7 +1,5 @@
 //! What a server's result codes mean, in words.
 
-use super::root_dse::words;
-
 /// Names by RFC 4511 appendix A and IANA's list of result codes, and those of older drafts that servers still send
 /// (9, 35, 60, 61, 76).
 const NAMES: [(u32, &str); 57] = [
@@ -62,22 +60,6 @@ const NAMES: [(u32, &str); 57] = [
     (123, "authorizationDenied"),
     (4096, "e-syncRefreshRequired"),
     (16654, "noOperation"),
-];
-
-/// What Active Directory means by the number after `data` in its words on a refused bind: the system's error codes
-/// in hexadecimal (MS-ERREF §2.2).
-const REFUSALS: [(&str, &str); 11] = [
-    ("525", "there is no such account"),
-    ("52e", "the password is wrong"),
-    ("52f", "the account may not be used this way"),
-    ("530", "the account may not be used at this hour"),
-    ("531", "the account may not be used from this machine"),
-    ("532", "the password has expired"),
-    ("533", "the account is disabled"),
-    ("568", "the account is in too many groups"),
-    ("701", "the account has expired"),
-    ("773", "the password must be changed first"),
-    ("775", "the account is locked"),
 ];
 
 /// A result code with its name, as `sizeLimitExceeded (4)`.

@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::credit::Credit;
 use super::ending::Ending;
+use super::frame::LEFT_OUT;
 use super::paging;
 use super::raw_entry::{RawEntry, intermediate, reference_urls};
 use super::root_dse::{result_name, words};
@@ -91,6 +92,8 @@ pub enum Item {
     Entry(RawEntry),
     /// An entry whose DN is not UTF-8.
     Undecodable,
+    /// An entry that is larger than what is accepted, by its DN.
+    TooLarge(String),
     /// A reference to where the search would go on; nothing is followed.
     Reference(Vec<String>),
     /// What the server says between two entries (RFC 4511 §4.13). Comes only to a search that carries the Sync Request
@@ -334,7 +337,7 @@ impl Pages {
                 credit.give_back();
             }
             let item = decode(item);
-            entries = entries.saturating_add(u32::from(matches!(item, Item::Entry(_) | Item::Undecodable)));
+            entries = entries.saturating_add(u32::from(matches!(item, Item::Entry(_) | Item::Undecodable | Item::TooLarge(_))));
             if entries > 1 && one_entry {
                 return Err(SearchError::Lost("the server answered a search for one entry with several".to_owned()));
             }
@@ -418,7 +421,11 @@ fn decode(item: ResultEntry) -> Item {
         let (name, value) = intermediate(item);
         return Item::Intermediate { name, value };
     }
-    RawEntry::decode(item).map_or(Item::Undecodable, Item::Entry)
+    match RawEntry::decode(item) {
+        None => Item::Undecodable,
+        Some(entry) if entry.has(LEFT_OUT) => Item::TooLarge(entry.dn),
+        Some(entry) => Item::Entry(entry),
+    }
 }
 
 fn led_in(text: &str) -> String {

@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::time::Duration;
 
+use ldap3::exop::WhoAmI;
 use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, LdapError, Scope, StdStream};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::UnixStream;
 use tokio_util::task::AbortOnDropHandle;
@@ -13,16 +14,21 @@ use url::Url;
 
 use crate::model::{Moment, Vendor};
 
-use super::credit::Credit;
-use super::ending::Ending;
-use super::root_dse::{self, RootDse};
+use super::guard::{self, Shared};
+use super::proof::Proof;
+use super::root_dse::{self, RootDse, words};
 use super::search::{Item, Manner, Paging, Query, Search, SearchError, Terms};
 use super::settings::{Bind, Place, Settings, place};
 use super::vendor::{self, Facts};
-use super::{guard, paging, refusal, socket, starttls, tls};
+use super::{gssapi, paging, refusal, socket, starttls, tls};
 
 /// Longest wait for the goodbye to leave.
 const GOODBYE: Duration = Duration::from_secs(1);
+
+const ANYTHING: &str = "(objectClass=*)";
+
+/// Asks for an entry without its attributes (RFC 4511 §4.5.1.8).
+const NO_ATTRIBUTES: &str = "1.1";
 
 /// Why a server could not be used.
 #[derive(Debug)]
@@ -53,21 +59,27 @@ pub struct Session {
     /// See [`Settings::in_chain`].
     pub in_chain: bool,
     manner: Manner,
+    largest_entry: usize,
     ldap: Ldap,
-    credit: Credit,
-    ending: Ending,
+    shared: Shared,
     guard: AbortOnDropHandle<()>,
     _driver: AbortOnDropHandle<()>,
 }
 
 impl Session {
     /// Connects, switches to TLS if asked, binds, and reads the root DSE.
-    pub async fn open(settings: &Settings, url: &Url, password: Option<&SecretString>) -> Result<Self, OpenError> {
-        let ending = Ending::default();
-        let credit = Credit::new();
+    pub async fn open(settings: &Settings, url: &Url, proof: &Proof) -> Result<Self, OpenError> {
+        let shared = Shared::default();
         let (inner, outer) = socket_pair().map_err(OpenError::Unusable)?;
-        let (stream, encrypted) = connect(settings, url, password.is_some()).await.map_err(OpenError::Unusable)?;
-        let guard = tokio::spawn(guard::stand(stream, outer, credit.clone(), ending.clone()));
+        let (mut stream, encrypted) = connect(settings, url, proof).await.map_err(OpenError::Unusable)?;
+        if let Bind::Gssapi { principal } = &settings.bind {
+            let unusable = |why| OpenError::Unusable(format!("{url}: {why}"));
+            let Place { host, .. } = place(url).map_err(unusable)?;
+            let answer =
+                gssapi::bind(&mut stream, &host, principal.clone(), settings.operation_timeout).await.map_err(unusable)?;
+            verdict(url, answer.code, &answer.text)?;
+        }
+        let guard = tokio::spawn(guard::stand(stream, outer, settings.largest_entry, shared.clone()));
         let guard = AbortOnDropHandle::new(guard);
         let library = LdapConnSettings::new().set_std_stream(StdStream::Unix(inner));
         let (connection, ldap) = LdapConnAsync::with_settings(library, "ldapi:///")
@@ -93,13 +105,13 @@ impl Session {
             facts: vendor::facts(settings.vendor.unwrap_or(Vendor::Generic)),
             in_chain: settings.in_chain,
             manner,
+            largest_entry: settings.largest_entry,
             ldap,
-            credit,
-            ending,
+            shared,
             guard,
             _driver: driver,
         };
-        session.bind(&settings.bind, password).await?;
+        session.bind(&settings.bind, proof).await?;
         session.identify(settings.vendor).await.map_err(|error| OpenError::Unusable(format!("{url}: {error}")))?;
         Ok(session)
     }
@@ -126,7 +138,43 @@ impl Session {
 
     /// True if a search failed for the server's sake: another server may do better.
     pub fn is_server_to_blame(&self) -> bool {
-        self.ending.is_blamed()
+        self.shared.ending.is_blamed()
+    }
+
+    /// Octets of the largest entry that is read.
+    pub fn largest_entry(&self) -> usize {
+        self.largest_entry
+    }
+
+    /// Whom the server takes us for (RFC 4532), if it tells.
+    pub async fn who_am_i(&self) -> Option<String> {
+        let mut ldap = self.ldap.clone();
+        let limit = self.manner.reply_limit;
+        let asked = tokio::spawn(async move {
+            let answer = ldap.with_timeout(limit).extended(WhoAmI).await.ok()?;
+            (answer.1.rc == 0).then_some(answer.0.val.unwrap_or_default())
+        });
+        let identity = asked.await.ok()??;
+        Some(words(&String::from_utf8_lossy(&identity)))
+    }
+
+    /// True if the server still answers. Costs a round trip.
+    pub async fn answers(&self, limit: Duration) -> bool {
+        let attributes = vec![NO_ATTRIBUTES.to_owned()];
+        let query = Query { base: String::new(), scope: Scope::Base, filter: ANYTHING.to_owned(), attributes };
+        let asked = async {
+            let mut search = self.search(query);
+            while search.next().await.is_some() {}
+            search.finish().await
+        };
+        // Whoever hides the root DSE answers all the same.
+        matches!(tokio::time::timeout(limit, asked).await, Ok(Ok(()) | Err(SearchError::Result { .. }))) && self.is_at_rest()
+    }
+
+    /// True if the connection stands, and nothing is under way on it or left over.
+    pub fn is_at_rest(&self) -> bool {
+        let Shared { credit, ending, requests } = &self.shared;
+        ending.why().is_none() && requests.are_answered() && credit.is_whole() && !self.guard.is_finished()
     }
 
     /// Says goodbye.
@@ -136,35 +184,33 @@ impl Session {
     }
 
     fn start(&self, query: Query, terms: Terms, manner: Manner) -> Search {
-        Search::start(self.ldap.clone(), query, terms, manner, self.credit.clone(), self.ending.clone())
+        Search::start(self.ldap.clone(), query, terms, manner, self.shared.credit.clone(), self.shared.ending.clone())
     }
 
-    async fn bind(&mut self, bind: &Bind, password: Option<&SecretString>) -> Result<(), OpenError> {
-        let (Bind::Simple { dn, .. }, Some(password)) = (bind, password) else { return Ok(()) };
-        // In a task of its own, since the library panics on an answer that is no bind response.
+    async fn bind(&mut self, bind: &Bind, proof: &Proof) -> Result<(), OpenError> {
         let mut ldap = self.ldap.clone();
-        let (dn, password, limit) = (dn.clone(), password.clone(), self.manner.reply_limit);
-        let answer = tokio::spawn(async move { ldap.with_timeout(limit).simple_bind(&dn, password.expose_secret()).await });
+        let limit = self.manner.reply_limit;
+        // In a task of its own, since the library panics on an answer that is no bind response.
+        let answer = match (bind, proof) {
+            (Bind::Simple { dn, .. }, Proof::Password(password)) => {
+                let (dn, password) = (dn.clone(), password.clone());
+                tokio::spawn(async move { ldap.with_timeout(limit).simple_bind(&dn, password.expose_secret()).await })
+            }
+            (Bind::External(_), _) => tokio::spawn(async move { ldap.with_timeout(limit).sasl_external_bind().await }),
+            (Bind::Anonymous | Bind::Simple { .. } | Bind::Gssapi { .. }, _) => return Ok(()),
+        };
         let unusable = |what: &str| Err(OpenError::Unusable(format!("{}: {what}", self.url)));
         match answer.await {
-            Ok(Ok(result)) if result.rc == 0 => Ok(()),
-            Ok(Ok(result)) => {
-                let message = refusal::told(result.rc, &result.text);
-                if is_refusal(result.rc) {
-                    Err(OpenError::Refused { code: result.rc, message })
-                } else {
-                    unusable(&format!("the bind failed: {message}"))
-                }
-            }
+            Ok(Ok(result)) => verdict(&self.url, result.rc, &result.text),
             Ok(Err(LdapError::Timeout { .. })) => unusable(&format!("no answer to the bind within {limit:?}")),
-            Ok(Err(error)) => unusable(self.ending.why().unwrap_or(&error.to_string())),
-            Err(_) => unusable(self.ending.why().unwrap_or("the LDAP library failed on the answer to the bind")),
+            Ok(Err(error)) => unusable(self.shared.ending.why().unwrap_or(&error.to_string())),
+            Err(_) => unusable(self.shared.ending.why().unwrap_or("the LDAP library failed on the answer to the bind")),
         }
     }
 
     async fn identify(&mut self, vendor: Option<Vendor>) -> Result<(), SearchError> {
         let attributes = root_dse::ATTRIBUTES.map(str::to_owned).to_vec();
-        let filter = "(objectClass=*)".to_owned();
+        let filter = ANYTHING.to_owned();
         let mut search = self.search(Query { base: String::new(), scope: Scope::Base, filter, attributes });
         while let Some(item) = search.next().await {
             if let Item::Entry(entry) = item {
@@ -191,6 +237,16 @@ impl Session {
     }
 }
 
+/// What the result of a bind means.
+fn verdict(url: &Url, code: u32, text: &str) -> Result<(), OpenError> {
+    let message = refusal::told(code, text);
+    match code {
+        0 => Ok(()),
+        code if is_refusal(code) => Err(OpenError::Refused { code, message }),
+        _ => Err(OpenError::Unusable(format!("{url}: the bind failed: {message}"))),
+    }
+}
+
 /// Results of a bind that mean that we, not the server, are the trouble.
 fn is_refusal(code: u32) -> bool {
     matches!(code, 19 | 32 | 34 | 48 | 49 | 50 | 53)
@@ -210,13 +266,17 @@ pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 /// The stream, and whether it is encrypted. Errors begin with the URL.
-async fn connect(settings: &Settings, url: &Url, secret: bool) -> Result<(Box<dyn Stream>, bool), String> {
+async fn connect(settings: &Settings, url: &Url, proof: &Proof) -> Result<(Box<dyn Stream>, bool), String> {
     let Place { host, port, ldaps } = place(url)?;
     let about = |cause: String| format!("{url}: {cause}");
     let encrypted = ldaps || settings.start_tls;
-    let config = if encrypted { Some(tls::client_config(settings.ca_file.as_deref()).map_err(about)?) } else { None };
+    if let (Some(what), false) = (proof.needs_tls(), encrypted) {
+        return Err(about(format!("{what} can be shown only on an encrypted connection: ldaps:// or start_tls")));
+    }
+    let config =
+        if encrypted { Some(tls::client_config(settings.ca_file.as_deref(), proof.identity()).map_err(about)?) } else { None };
     let permitted = |address: &SocketAddr| {
-        if !secret || encrypted || settings.allow_cleartext || address.ip().is_loopback() {
+        if !proof.is_secret() || encrypted || settings.allow_cleartext || address.ip().is_loopback() {
             Ok(())
         } else {
             Err("the password would cross the network in clear text; use ldaps:// or start_tls, or allow_cleartext".to_owned())

@@ -5,8 +5,15 @@ use std::time::Duration;
 
 use url::Url;
 
+use crate::certificate::{ClientCertificate, Reminders};
 use crate::model::Vendor;
 use crate::secret::Secret;
+
+/// Octets of the largest entry that is read by default: a group of 1,000,000 members of 120 octets each, as one message.
+pub const LARGEST_ENTRY: usize = 128 * 1024 * 1024;
+
+/// True if this program can bind by Kerberos ticket.
+pub const GSSAPI: bool = cfg!(feature = "gssapi");
 
 /// Everything needed to read one directory.
 #[derive(Debug, Clone)]
@@ -33,6 +40,10 @@ pub struct Settings {
     pub operation_timeout: Duration,
     /// Find the groups nested in those that decide scope by Active Directory's own matching rule, instead of walking.
     pub in_chain: bool,
+    /// How long a connection is kept open that nobody uses.
+    pub idle_timeout: Duration,
+    /// Octets of the largest entry that is read; a larger one is left out and told of.
+    pub largest_entry: usize,
     /// How changes are told.
     pub tracking: Tracking,
 }
@@ -65,6 +76,14 @@ pub enum Bind {
         dn: String,
         /// Where the password is.
         password: Secret,
+    },
+    /// Whomever the server takes the holder of this client certificate for (SASL EXTERNAL, RFC 4513 §5.2.3). The files
+    /// are read for each connection.
+    External(ClientCertificate),
+    /// A Kerberos principal (SASL GSSAPI, RFC 4752), whose ticket or keytab the process has.
+    Gssapi {
+        /// Who: `sync@EXAMPLE.COM`.
+        principal: String,
     },
 }
 
@@ -106,7 +125,7 @@ pub(super) fn place(url: &Url) -> Result<Place, String> {
 
 impl Settings {
     /// Settings with everything at its default: TLS by the scheme alone, pages of 500, 10 s to connect,
-    /// 60 s for a reply.
+    /// 60 s for a reply, 60 s of rest.
     pub fn new(name: &str, urls: Vec<Url>, bind: Bind) -> Self {
         Self {
             name: name.to_owned(),
@@ -120,6 +139,8 @@ impl Settings {
             connect_timeout: Duration::from_secs(10),
             operation_timeout: Duration::from_secs(60),
             in_chain: false,
+            idle_timeout: Duration::from_secs(60),
+            largest_entry: LARGEST_ENTRY,
             tracking: Tracking::Auto,
         }
     }
@@ -129,6 +150,17 @@ impl Settings {
         match &self.bind {
             Bind::Anonymous => "anonymous",
             Bind::Simple { dn, .. } => dn,
+            Bind::External(_) => "the holder of the client certificate",
+            Bind::Gssapi { principal } => principal,
+        }
+    }
+
+    /// What is said of the client certificate before it ends.
+    pub fn reminders(&self) -> Reminders {
+        let reminders = Reminders::of(format!("the source {}", self.name));
+        match &self.bind {
+            Bind::External(certificate) => reminders.with_fresh_certificate(certificate),
+            Bind::Anonymous | Bind::Simple { .. } | Bind::Gssapi { .. } => reminders,
         }
     }
 }

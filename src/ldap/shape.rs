@@ -7,10 +7,14 @@ use super::ber::{self, Element, Violation};
 pub mod operation {
     /// BindResponse.
     pub const BIND_RESPONSE: u8 = 0x61;
-    /// SearchRequest.
-    pub const SEARCH_REQUEST: u8 = 0x63;
+    /// UnbindRequest.
+    pub const UNBIND_REQUEST: u8 = 0x42;
     /// AbandonRequest.
     pub const ABANDON_REQUEST: u8 = 0x50;
+    /// BindRequest.
+    pub const BIND_REQUEST: u8 = 0x60;
+    /// SearchRequest.
+    pub const SEARCH_REQUEST: u8 = 0x63;
     /// SearchResultEntry.
     pub const ENTRY: u8 = 0x64;
     /// SearchResultDone.

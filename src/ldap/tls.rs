@@ -1,4 +1,5 @@
-//! TLS towards the directory: rustls with the ring provider, a CA file or the system's roots.
+//! TLS towards the directory: rustls with the ring provider, a CA file or the system's roots, perhaps a client
+//! certificate.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,20 +14,26 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-/// What to trust. The CA file is read anew for each connection, so that a renewed one is noticed.
-pub fn client_config(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, String> {
+use crate::certificate::Identity;
+
+/// What to trust, and what to show if the server asks. The CA file is read anew for each connection, so that a renewed one
+/// is noticed.
+pub fn client_config(ca_file: Option<&Path>, identity: Option<&Identity>) -> Result<Arc<ClientConfig>, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| format!("TLS cannot be set up: {error}"))?;
-    let config = match ca_file {
-        Some(path) => builder.with_root_certificates(roots(path)?).with_no_client_auth(),
+    let builder = match ca_file {
+        Some(path) => builder.with_root_certificates(roots(path)?),
         None => builder
             .with_platform_verifier()
-            .map_err(|error| format!("the system's certificate authorities cannot be used: {error}"))?
-            .with_no_client_auth(),
+            .map_err(|error| format!("the system's certificate authorities cannot be used: {error}"))?,
     };
-    Ok(Arc::new(config))
+    let config = match identity {
+        None => Ok(builder.with_no_client_auth()),
+        Some(identity) => builder.with_client_auth_cert(identity.chain.clone(), identity.key.clone_key()),
+    };
+    config.map(Arc::new).map_err(|error| format!("the client certificate cannot be used: {error}"))
 }
 
 fn roots(path: &Path) -> Result<RootCertStore, String> {

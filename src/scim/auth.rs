@@ -1,7 +1,5 @@
 //! How we prove to a target who we are: the kinds of credentials, as they are configured.
 
-use std::path::PathBuf;
-
 use secrecy::SecretString;
 
 use super::assertion::Signer;
@@ -86,15 +84,6 @@ impl ClientProof {
             Self::PrivateKey { key, .. } => key,
         }
     }
-}
-
-/// The certificate by which a connection proves who we are (mutual TLS).
-#[derive(Debug, Clone)]
-pub struct ClientCertificate {
-    /// The certificate and those above it, PEM.
-    pub certificate: PathBuf,
-    /// Its key, PEM.
-    pub key: Secret,
 }
 
 /// What is wrong with the name of a header for credentials, if anything is.

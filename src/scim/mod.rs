@@ -62,8 +62,6 @@ mod exchange;
 
 mod client;
 
-mod identity;
-
 mod credentials;
 
 mod oauth;
@@ -72,7 +70,6 @@ mod assertion;
 
 mod der;
 
-mod expiry;
 mod fact;
 
 mod pacing;
@@ -99,7 +96,7 @@ mod golden;
 #[cfg(test)]
 mod golden_forms;
 
-pub use auth::{Auth, ClientCertificate, ClientProof, OAuth, header_fault, key_fault};
+pub use auth::{Auth, ClientProof, OAuth, header_fault, key_fault};
 pub use dialect::{
     Booleans, ContentType, Dialect, DialectRow, Discovery, FilterUse, KNOBS, Knob, KnobError, Knobs, ManagerForm, MemberRemove,
     OpCase, Pagination, PatchForm, PutMode, SaidBy, Unset, UpdateBy, knob, preset, preset_names,
@@ -107,8 +104,6 @@ pub use dialect::{
 pub use kind::Kind;
 pub use probe::Probe;
 
-pub use expiry::{Notice, Reminders, Stage};
-pub use identity::CertificateFault;
 pub use proxy::{Proxy, ProxyAddress};
 pub use rates::{Rates, Window};
 pub use schemas::Schemas;

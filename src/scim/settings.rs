@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use jiff::civil::Date;
 
-use super::{Auth, ClientCertificate, Dialect, Proxy};
+use super::{Auth, Dialect, Proxy};
+use crate::certificate::{ClientCertificate, Reminders};
 use crate::secret::Secret;
 
 /// One target.
@@ -58,6 +59,18 @@ impl Settings {
 }
 
 impl Settings {
+    /// What is said of the credentials as they are now, before they end.
+    pub fn reminders(&self) -> Reminders {
+        let mut reminders = Reminders::of(format!("the target {}", self.name));
+        if let Some(on) = self.expires_on {
+            reminders = reminders.with_secret(on);
+        }
+        if let Some(certificate) = &self.client_certificate {
+            reminders = reminders.with_certificate(certificate);
+        }
+        reminders
+    }
+
     /// A digest of all that a target is made of, with what its files hold now: equal digests, equal targets. Secrets that
     /// are read at each use count by their place. `None` if a file cannot be read.
     pub fn digest(&self) -> Option<[u8; 32]> {

@@ -684,3 +684,121 @@ async fn control_characters_of_a_server_do_not_reach_the_admin() {
     let (_, coverage) = fake.read().await;
     assert!(!told(&coverage).contains(char::is_control), "{coverage:?}");
 }
+
+/// A group with this many members, as one message.
+fn big_group(id: u32, members: usize) -> Vec<u8> {
+    let names: Vec<String> = (0..members).map(|n| format!("uid={n:0>190},ou=people,dc=x")).collect();
+    group(id, "member", &names.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+#[tokio::test]
+async fn an_entry_that_is_too_large_is_left_out_by_name_and_the_rest_is_read() {
+    let fake = Fake::but_for(Request::Groups, |id| {
+        let small = entry(
+            id,
+            "cn=small,dc=x",
+            &[("entryUUID", &["00000000-0000-0000-0000-0000000000aa"]), ("objectClass", &["groupOfNames"])],
+        );
+        vec![Act::Send([big_group(id, 6_000), small, done(id, "")].concat())]
+    })
+    .await;
+    let mut settings = fake.settings();
+    settings.largest_entry = 1024 * 1024;
+    let (entries, coverage) = read(settings.clone()).await;
+    assert!(told(&coverage).contains("cn=staff,dc=x was left out because it is larger than 1 MiB"), "{coverage:?}");
+    assert_eq!(entries.len(), 4, "one group and three users are read");
+    settings.largest_entry = 2 * 1024 * 1024;
+    let (entries, coverage) = read(settings).await;
+    assert!(is_full(&coverage), "{coverage:?}");
+    assert_eq!(entries.len(), 5);
+}
+
+#[tokio::test]
+async fn an_entry_of_more_values_than_are_accepted_is_left_out_by_name() {
+    let fake = Fake::but_for(Request::Users, |id| {
+        let values = ber(0x31, &[string("").repeat(2_100_000)]);
+        let flood = message(id, ber(0x64, &[string("uid=flood,dc=x"), ber(0x30, &[ber(0x30, &[string("uid"), values])])]));
+        vec![Act::Send([flood, user(id, "1"), done(id, "")].concat())]
+    })
+    .await;
+    let (entries, coverage) = fake.read().await;
+    assert!(told(&coverage).contains("uid=flood,dc=x was left out"), "{coverage:?}");
+    assert_eq!(entries.len(), 2);
+}
+
+#[tokio::test]
+async fn an_entry_too_large_that_stops_halfway_ends_the_reading() {
+    for act in [|| Act::Close, || Act::Stall] {
+        let fake = Fake::but_for(Request::Users, move |id| {
+            let whole = entry(id, "uid=long,dc=x", &[("uid", &[&"x".repeat(3 * 1024 * 1024)])]);
+            vec![Act::Send([user(id, "1"), whole[..2 * 1024 * 1024].to_vec()].concat()), act()]
+        })
+        .await;
+        let mut settings = fake.settings();
+        settings.largest_entry = 1024 * 1024;
+        settings.operation_timeout = Duration::from_millis(500);
+        let (entries, coverage) = read(settings).await;
+        assert!(!is_full(&coverage));
+        assert_eq!(entries.len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn references_without_end_are_given_up() {
+    let fake = Fake::but_for(Request::Users, |id| {
+        let reference = message(id, ber(0x73, &[string("ldap://elsewhere/dc=y")]));
+        vec![Act::Send([user(id, "1"), reference.repeat(100_100), done(id, "")].concat())]
+    })
+    .await;
+    let (_, coverage) = fake.read().await;
+    assert!(told(&coverage).contains("more answers to one search than any directory has"), "{coverage:?}");
+}
+
+/// Carries a conversation with a server and spoils octets of what it says.
+async fn spoiler(server: u16, seed: u64) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let (client, _) = listener.accept().await.unwrap();
+        let server = TcpStream::connect(("127.0.0.1", server)).await.unwrap();
+        let (mut from_client, mut to_client) = client.into_split();
+        let (mut from_server, mut to_server) = server.into_split();
+        tokio::spawn(async move { tokio::io::copy(&mut from_client, &mut to_server).await });
+        let mut chance = fastrand::Rng::with_seed(seed);
+        let mut next = chance.usize(..600);
+        let mut octets = [0; 4096];
+        while let Ok(count @ 1..) = from_server.read(&mut octets).await {
+            let said = &mut octets[..count];
+            while next < count {
+                said[next] = if chance.bool() { chance.u8(..) } else { said[next] ^ (1 << chance.u8(..8)) };
+                next += 1 + chance.usize(..400);
+            }
+            next -= count;
+            if to_client.write_all(said).await.is_err() {
+                return;
+            }
+        }
+    });
+    port
+}
+
+#[tokio::test]
+async fn a_real_conversation_with_spoilt_octets_ends_and_never_fails_the_library() {
+    let users: String = (0..20)
+        .map(|n| format!("dn: uid=u{n},dc=example,dc=com\nobjectClass: inetOrgPerson\nuid: u{n}\ncn: u\nsn: u\n\n"))
+        .collect();
+    let slapd = crate::support::slapd::Slapd::start(&users);
+    let mut settings = slapd.settings();
+    settings.operation_timeout = Duration::from_millis(500);
+    let mut full = 0;
+    for seed in 0..300 {
+        settings.urls = vec![format!("ldap://127.0.0.1:{}", spoiler(slapd.port(), seed).await).parse().unwrap()];
+        let (_, coverage) = tokio::time::timeout(Duration::from_secs(30), read(settings.clone())).await.expect("it ends");
+        if is_full(&coverage) {
+            full += 1;
+        } else {
+            assert!(!told(&coverage).contains("library failed"), "{seed}: {coverage:?}");
+        }
+    }
+    assert!(full < 300, "something was spoilt");
+}

@@ -11,9 +11,11 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use rustls::pki_types::pem::PemObject;
 use serde_json::{Value as Json, json};
 
+use ldap2scim::certificate::{ClientCertificate, Stage};
 use ldap2scim::cycle::TargetError;
+use ldap2scim::ldap;
 use ldap2scim::model::ResourceType;
-use ldap2scim::scim::{self, Auth, ClientCertificate, ClientProof, OAuth, Proxy as Way, ProxyAddress, Reminders, Stage};
+use ldap2scim::scim::{self, Auth, ClientProof, OAuth, Proxy as Way, ProxyAddress};
 use ldap2scim::secret::Secret;
 
 use crate::scim_server::find;
@@ -658,7 +660,7 @@ async fn no_line_of_the_log_holds_a_secret() {
 fn an_end_is_spoken_of_thirty_and_seven_days_and_one_day_before_and_after_it() {
     let mut settings = settings("https://scim.example.com".parse().unwrap(), Auth::Bearer(inline("t0ken")));
     settings.expires_on = Some("2027-01-31".parse().unwrap());
-    let reminders = Reminders::new(&settings);
+    let reminders = settings.reminders();
     for (now, expected) in [
         ("2026-12-31T23:59:59Z", None),
         ("2027-01-01T00:00:00Z", Some((Stage::Month, "ends in 30 days, on 2027-01-31"))),
@@ -681,7 +683,7 @@ fn an_end_is_spoken_of_thirty_and_seven_days_and_one_day_before_and_after_it() {
         ["2027-01-23T00:10:00Z", "2027-01-23T23:10:00Z", "2027-01-24T00:10:00Z", "2027-01-24T00:15:00Z", "2027-02-01T09:00:00Z"];
     assert_eq!(times.map(due), [1, 0, 1, 0, 1]);
     settings.expires_on = None;
-    assert!(Reminders::new(&settings).notices("2040-01-01T00:00:00Z".parse().unwrap()).is_empty());
+    assert!(settings.reminders().notices("2040-01-01T00:00:00Z".parse().unwrap()).is_empty());
 }
 
 #[tokio::test]
@@ -730,7 +732,7 @@ fn the_end_of_a_client_certificate_is_read_from_it() {
     let certificate = kept(folder.path(), "client.pem", &parameters.self_signed(&key).unwrap().pem());
     let mut settings = settings("https://scim.example.com".parse().unwrap(), Auth::None);
     settings.client_certificate = Some(ClientCertificate { certificate, key: inline("unused") });
-    let reminders = Reminders::new(&settings);
+    let reminders = settings.reminders();
     let stage = |now: &str| reminders.notices(now.parse().unwrap()).first().map(|notice| notice.stage);
     assert_eq!(stage("2026-12-01T00:00:00Z"), None);
     assert_eq!(stage("2027-01-20T00:00:00Z"), Some(Stage::Month));
@@ -739,4 +741,22 @@ fn the_end_of_a_client_certificate_is_read_from_it() {
     assert!(
         reminders.notices("2027-01-30T12:00:00Z".parse().unwrap())[0].text.contains("client.pem of the target sp ends tomorrow")
     );
+}
+
+#[test]
+fn the_end_of_a_sources_client_certificate_is_that_of_the_file_as_it_is_now() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = rcgen::KeyPair::generate().unwrap();
+    let issue = |year: i32| {
+        let mut parameters = rcgen::CertificateParams::new(vec!["sync".to_owned()]).unwrap();
+        parameters.not_after = rcgen::date_time_ymd(year, 1, 31);
+        kept(folder.path(), "client.pem", &parameters.self_signed(&key).unwrap().pem())
+    };
+    let bind = ldap::Bind::External(ClientCertificate { certificate: issue(2027), key: inline("unused") });
+    let reminders = ldap::Settings::new("corp", Vec::new(), bind).reminders();
+    let now = "2027-01-30T12:00:00Z".parse().unwrap();
+    let notices = reminders.notices(now);
+    assert!(notices[0].text.contains("client.pem of the source corp ends tomorrow, 2027-01-31"), "{notices:?}");
+    issue(2028);
+    assert!(reminders.notices(now).is_empty(), "the new one needs no reload");
 }

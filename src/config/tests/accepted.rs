@@ -24,10 +24,14 @@ sources:
     bind: { dn: "cn=sync,dc=x", password: { file: secret } }
     page_size: 100
     in_chain: true
-    timeouts: { connect: 1s, operation: 1m 30s }
+    largest_entry_mib: 256
+    timeouts: { connect: 1s, operation: 1m 30s, idle: 5s }
   lab:
     urls: [ldap://localhost]
     allow_cleartext: true
+  by_certificate:
+    urls: ldaps://localhost
+    bind: { external: { certificate: client.pem, key: client.key } }
 targets:
   cie:
     preset: paloalto-cie
@@ -111,12 +115,23 @@ fn sources_are_read_with_all_their_keys() {
     assert!(corp.ca_file.as_ref().unwrap().is_absolute());
     assert_eq!((corp.page_size, corp.connect_timeout), (100, Duration::from_secs(1)));
     assert!(corp.in_chain && !settings.sources["lab"].in_chain);
-    assert_eq!(corp.operation_timeout, Duration::from_secs(90));
+    assert_eq!((corp.operation_timeout, corp.idle_timeout), (Duration::from_secs(90), Duration::from_secs(5)));
+    assert_eq!(corp.largest_entry, 256 * 1024 * 1024);
     let Bind::Simple { dn, password: Secret::File(path) } = &corp.bind else { panic!("a simple bind with a file") };
     assert_eq!((dn.as_str(), path.file_name().unwrap().to_str()), ("cn=sync,dc=x", Some("secret")));
     let lab = &settings.sources["lab"];
     assert!(matches!(lab.bind, Bind::Anonymous) && lab.vendor.is_none() && !lab.start_tls && lab.allow_cleartext);
     assert_eq!((lab.page_size, lab.connect_timeout.as_secs(), lab.operation_timeout.as_secs()), (500, 10, 60));
+    assert_eq!((lab.idle_timeout.as_secs(), lab.largest_entry), (60, 128 * 1024 * 1024));
+}
+
+#[test]
+fn a_bind_may_be_by_client_certificate() {
+    let directory = directory();
+    let settings = parsed(directory.path(), FULL).unwrap_or_else(|problems| panic!("{problems}"));
+    let Bind::External(certificate) = &settings.sources["by_certificate"].bind else { panic!("a bind by certificate") };
+    assert_eq!(certificate.certificate, directory.path().join("client.pem"));
+    assert!(certificate.fault().is_none());
 }
 
 #[test]
@@ -341,6 +356,9 @@ fn the_list_of_keys_is_what_is_read() {
     let reader = Reader::new(directory.path(), Secrets::Needed);
     let root = crate::config::tree::grow(FULL).unwrap();
     crate::config::load::settings(&reader, &root).unwrap();
+    // What a program without the feature refuses is asked for all the same.
+    let ticket = crate::config::tree::grow("sources: { a: { urls: ldaps://h, bind: { gssapi: { principal: a@B } } } }").unwrap();
+    let _ = crate::config::load::settings(&reader, &ticket);
     let mut listed: Vec<String> = KEYS.iter().map(|key| (*key).to_owned()).collect();
     listed.sort();
     assert_eq!(reader.asked(), listed);

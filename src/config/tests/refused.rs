@@ -457,7 +457,41 @@ fn clear_text_is_refused_unless_it_stays_here_or_is_allowed() {
             "c.yaml:5:16: sources.corp.start_tls: StartTLS is for ldap:// URLs; an ldaps:// connection is encrypted already",
         ),
     ]);
+    let simple = "bind: { dn: \"cn=sync,dc=x\", password: { file: secret } }";
+    let external = "bind: { external: { certificate: client.pem, key: client.key } }";
     let directory = directory();
+    for (changes, expected) in [
+        (
+            vec![("\"ldaps://dc1.example.com\", ", ""), (simple, external)],
+            "c.yaml:4:12: sources.corp.urls[0]: a client certificate is shown only on an encrypted connection [use ldaps:// or start_tls: true]",
+        ),
+        (
+            vec![(simple, "bind: { external: { certificate: client.pem, key: other.key } }")],
+            "c.yaml:5:55: sources.corp.bind.external.key: the file other.key is not the key of the certificate client.pem",
+        ),
+        (
+            vec![(simple, "bind: { dn: cn=a, external: { certificate: client.pem, key: client.key } }")],
+            "c.yaml:5:33: sources.corp.bind.external: stands alone [a bind is dn with password, or external, or gssapi]",
+        ),
+        #[cfg(not(feature = "gssapi"))]
+        (
+            vec![(simple, "bind: { gssapi: { principal: sync@EXAMPLE.COM } }")],
+            "c.yaml:5:21: sources.corp.bind.gssapi: this program was built without the feature gssapi [build it with: cargo build --release --features gssapi]",
+        ),
+        #[cfg(feature = "gssapi")]
+        (
+            vec![(simple, "bind: { gssapi: { principal: sync } }")],
+            "c.yaml:5:34: sources.corp.bind.gssapi.principal: is no principal with its realm, such as sync@EXAMPLE.COM",
+        ),
+        (
+            vec![(simple, "bind: { external: { certificate: client.pem } }")],
+            "c.yaml:5:13: sources.corp.bind.external.key: is missing",
+        ),
+    ] {
+        let found = told(directory.path(), &spoilt(&changes));
+        let found: Vec<String> = found.iter().map(|line| line.replace(&format!("{}/", directory.path().display()), "")).collect();
+        assert_eq!(found, [expected], "{changes:?}");
+    }
     for changes in [
         vec![("ldaps://dc1.example.com", "ldap://localhost"), ("https://scim.example.com", "http://[::1]:80")],
         vec![("ldaps://dc1.example.com", "ldap://[::1]"), ("https://scim.example.com", "http://127.1.2.3")],

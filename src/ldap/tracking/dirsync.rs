@@ -203,6 +203,7 @@ async fn ask(session: &Session, context: &Dn, filter: &str, cookie: &[u8], news:
         match item {
             Item::Entry(entry) => news.take(session, &entry).map_err(Stop::Lost)?,
             Item::Undecodable => return Err(Stop::Lost(format!("something changed below {context} whose DN is not UTF-8"))),
+            Item::TooLarge(dn) => return Err(Stop::Lost(format!("{dn} was changed and is larger than what is accepted"))),
             // Other partitions of the forest: what is wanted is in this one.
             Item::Reference(_) | Item::Intermediate { .. } => {}
         }

@@ -64,6 +64,7 @@ impl Refresh {
         match item {
             Item::Entry(raw) => self.entry(&raw)?,
             Item::Undecodable => return Err("an entry was changed whose DN is not UTF-8".to_owned()),
+            Item::TooLarge(dn) => return Err(format!("{dn} was changed and is larger than what is accepted")),
             // RFC 4533 §3.6: it comes in place of an entry that is no user and no group.
             Item::Reference(_) => {}
             Item::Intermediate { name, value } if name.as_deref() == Some(sync_message::INFO) => {

@@ -147,6 +147,7 @@ async fn touched(session: &Session, base: &Dn, from: i64) -> Result<Result<Seen,
                 _ => unknown = Some(format!("an entry below {base} was changed of which id or DN cannot be read")),
             },
             Item::Undecodable => unknown = Some(format!("an entry below {base} was changed whose DN is not UTF-8")),
+            Item::TooLarge(dn) => unknown = Some(format!("{dn} was changed and is larger than what is accepted")),
             Item::Reference(_) | Item::Intermediate { .. } => {}
         }
     }

@@ -97,6 +97,7 @@ async fn updates(
         let entry = match item {
             Item::Entry(entry) => entry,
             Item::Undecodable => return Ok(Some(format!("something changed below {context} whose DN is not UTF-8"))),
+            Item::TooLarge(dn) => return Ok(Some(format!("{dn} was changed and is larger than what is accepted"))),
             // Other partitions of the forest: what is wanted is in this one.
             Item::Reference(_) | Item::Intermediate { .. } => continue,
         };

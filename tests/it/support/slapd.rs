@@ -20,6 +20,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use ldap2scim::certificate::ClientCertificate;
 use ldap2scim::ldap::{Bind, Settings};
 use ldap2scim::secret::Secret;
 use tempfile::TempDir;
@@ -56,6 +57,10 @@ pub struct Setup {
     pub access: &'static str,
     /// More lines for the database section of slapd.conf.
     pub more: &'static str,
+    /// More lines for its global section.
+    pub global: &'static str,
+    /// Variables of the server's environment, which name files.
+    pub environment: Vec<(&'static str, PathBuf)>,
 }
 
 impl Default for Setup {
@@ -67,6 +72,8 @@ impl Default for Setup {
             limits: "size.soft=500 size.hard=5000 size.pr=1000 size.prtotal=unlimited",
             access: "",
             more: "",
+            global: "",
+            environment: Vec::new(),
         }
     }
 }
@@ -97,7 +104,7 @@ impl Slapd {
         // Between asking for a free port and using it somebody else may take it.
         for _ in 0..10 {
             let (port, tls_port) = (free_port(), free_port());
-            if let Some(child) = launch(directory.path(), port, tls_port) {
+            if let Some(child) = launch(directory.path(), &setup.environment, port, tls_port) {
                 return Self { directory, child, port, tls_port };
             }
         }
@@ -133,6 +140,12 @@ impl Slapd {
     /// The authority that signed the server's certificate.
     pub fn ca_file(&self) -> PathBuf {
         self.directory.path().join("ca.pem")
+    }
+
+    /// Replaces the certificate `client.pem` and `client.key` by one for `CN=<name>,O=machines`.
+    pub fn issue(&self, name: &str) -> ClientCertificate {
+        let place = self.directory.path();
+        issue(&std::fs::read_to_string(place.join("ca.key")).unwrap(), name, place)
     }
 
     /// The service account's password, in a file.
@@ -214,8 +227,9 @@ pub fn free_port() -> u16 {
 }
 
 /// Starts the server and waits until it says so; `None` if it ends instead.
-fn launch(directory: &Path, port: u16, tls_port: u16) -> Option<Child> {
+fn launch(directory: &Path, environment: &[(&str, PathBuf)], port: u16, tls_port: u16) -> Option<Child> {
     let mut child = program("slapd")
+        .envs(environment.iter().map(|(name, path)| (name, path)))
         .arg("-f")
         .arg(directory.join("slapd.conf"))
         .args(["-d", "none", "-h", &format!("ldap://127.0.0.1:{port}/ ldaps://127.0.0.1:{tls_port}/")])
@@ -292,7 +306,7 @@ fn write_configuration(directory: &Path, setup: &Setup) {
             other => format!("overlay {other}\n"),
         })
         .collect();
-    let Setup { limits, access, more, .. } = setup;
+    let Setup { limits, access, more, global, .. } = setup;
     let text = format!(
         "include /etc/ldap/schema/core.schema\n\
          include /etc/ldap/schema/cosine.schema\n\
@@ -307,6 +321,7 @@ fn write_configuration(directory: &Path, setup: &Setup) {
          TLSCertificateFile {place}/server.pem\n\
          TLSCertificateKeyFile {place}/server.key\n\
          sizelimit 500\n\
+         {global}\n\
          threads 4\n\
          access to dn.base=\"\" by * read\n\
          database mdb\n\
@@ -329,17 +344,42 @@ fn write_configuration(directory: &Path, setup: &Setup) {
 
 /// An authority, and a certificate for these names and addresses that it signed: `ca.pem`, `server.pem`, `server.key`.
 pub fn write_certificates(directory: &Path, names: &[String]) {
-    use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+    use rcgen::{CertificateParams, DnType, Issuer, KeyPair};
+    let authority = authority();
+    let authority_key = KeyPair::generate().unwrap();
+    std::fs::write(directory.join("ca.key"), authority_key.serialize_pem()).unwrap();
+    std::fs::write(directory.join("ca.pem"), authority.self_signed(&authority_key).unwrap().pem()).unwrap();
+    let issuer = Issuer::new(authority, authority_key);
+    let mut server = CertificateParams::new(names.to_vec()).unwrap();
+    server.distinguished_name.push(DnType::CommonName, names[0].as_str());
+    let key = KeyPair::generate().unwrap();
+    std::fs::write(directory.join("server.pem"), server.signed_by(&key, &issuer).unwrap().pem()).unwrap();
+    std::fs::write(directory.join("server.key"), key.serialize_pem()).unwrap();
+}
+
+/// What an authority says of itself.
+fn authority() -> rcgen::CertificateParams {
+    use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyUsagePurpose};
     let mut authority = CertificateParams::new(Vec::new()).unwrap();
     authority.distinguished_name.push(DnType::CommonName, "test authority");
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    let authority_key = KeyPair::generate().unwrap();
-    std::fs::write(directory.join("ca.pem"), authority.self_signed(&authority_key).unwrap().pem()).unwrap();
-    let issuer = Issuer::new(authority, authority_key);
-    let mut server = CertificateParams::new(names).unwrap();
-    server.distinguished_name.push(DnType::CommonName, names.first().unwrap().as_str());
+    authority
+}
+
+/// A client certificate by this authority, in two files.
+fn issue(authority_key: &str, name: &str, directory: &Path) -> ClientCertificate {
+    use rcgen::{CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, Issuer, KeyPair};
+    let issuer = Issuer::new(authority(), KeyPair::from_pem(authority_key).unwrap());
+    let mut client = CertificateParams::new(Vec::new()).unwrap();
+    client.distinguished_name = DistinguishedName::new();
+    client.distinguished_name.push(DnType::OrganizationName, "machines");
+    client.distinguished_name.push(DnType::CommonName, name);
+    client.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
     let key = KeyPair::generate().unwrap();
-    std::fs::write(directory.join("server.pem"), server.signed_by(&key, &issuer).unwrap().pem()).unwrap();
-    std::fs::write(directory.join("server.key"), key.serialize_pem()).unwrap();
+    let (certificate, key_file) = (directory.join("client.pem"), directory.join("client.key"));
+    std::fs::write(&certificate, client.signed_by(&key, &issuer).unwrap().pem()).unwrap();
+    std::fs::write(&key_file, key.serialize_pem()).unwrap();
+    std::fs::set_permissions(&key_file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    ClientCertificate { certificate, key: Secret::File(key_file) }
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::Settings;
+use super::ClientCertificate;
 
 /// How near the end is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,17 +43,25 @@ struct End {
     remedy: &'static str,
 }
 
-/// The ends of one target's credentials, as they were when the configuration was read.
+/// The ends of one system's credentials.
 #[derive(Debug, Default)]
 pub struct Reminders {
-    target: String,
+    owner: String,
     ends: Vec<End>,
+    /// A certificate that is read again whenever it has changed.
+    fresh: Option<ClientCertificate>,
     /// What was said today.
     told: Mutex<BTreeSet<(Date, Stage, String)>>,
 }
 
 fn day(moment: Timestamp) -> Date {
     moment.to_zoned(TimeZone::UTC).date()
+}
+
+fn end_of(certificate: &ClientCertificate, remedy: &'static str) -> Option<End> {
+    let over = certificate.ends_at()?;
+    let what = format!("the client certificate {}", certificate.certificate.display());
+    Some(End { what, on: day(over), over, remedy })
 }
 
 impl End {
@@ -68,7 +76,7 @@ impl End {
             .map(|(_, stage)| stage)
     }
 
-    fn notice(&self, target: &str, now: Timestamp) -> Option<Notice> {
+    fn notice(&self, owner: &str, now: Timestamp) -> Option<Notice> {
         let stage = self.stage(now)?;
         let days = day(now).until(self.on).map_or(0, |span| span.get_days());
         let when = match (stage, days) {
@@ -77,32 +85,44 @@ impl End {
             (_, 1) => format!("ends tomorrow, {}", self.on),
             (_, days) => format!("ends in {days} days, on {}", self.on),
         };
-        Some(Notice { stage, text: format!("{} of the target {target} {when}; {}", self.what, self.remedy) })
+        Some(Notice { stage, text: format!("{} of {owner} {when}; {}", self.what, self.remedy) })
     }
 }
 
 impl Reminders {
-    /// Reads the client certificate, if there is one.
-    pub fn new(settings: &Settings) -> Self {
-        let mut ends = Vec::new();
-        if let Some(on) = settings.expires_on
-            && let Some(over) = on.tomorrow().ok().and_then(|next| next.to_zoned(TimeZone::UTC).ok())
-        {
+    /// Nothing that ends; `owner` is for the sentences: `the target app`.
+    pub fn of(owner: String) -> Self {
+        Self { owner, ..Self::default() }
+    }
+
+    /// And a secret that works up to this day.
+    #[must_use]
+    pub fn with_secret(mut self, on: Date) -> Self {
+        if let Some(over) = on.tomorrow().ok().and_then(|next| next.to_zoned(TimeZone::UTC).ok()) {
             let remedy = "put a new one in its place and change expires_on";
-            ends.push(End { what: "the secret under auth".to_owned(), on, over: over.timestamp(), remedy });
+            self.ends.push(End { what: "the secret under auth".to_owned(), on, over: over.timestamp(), remedy });
         }
-        if let Some(certificate) = &settings.client_certificate
-            && let Some(over) = certificate.ends_at()
-        {
-            let what = format!("the client certificate {}", certificate.certificate.display());
-            ends.push(End { what, on: day(over), over, remedy: "put a new one in its place and reload the configuration" });
-        }
-        Self { target: settings.name.clone(), ends, told: Mutex::default() }
+        self
+    }
+
+    /// And a certificate that is used as it is now until the configuration is read again.
+    #[must_use]
+    pub fn with_certificate(mut self, certificate: &ClientCertificate) -> Self {
+        self.ends.extend(end_of(certificate, "put a new one in its place and reload the configuration"));
+        self
+    }
+
+    /// And a certificate of which each connection reads what is in its file by then.
+    #[must_use]
+    pub fn with_fresh_certificate(mut self, certificate: &ClientCertificate) -> Self {
+        self.fresh = Some(certificate.clone());
+        self
     }
 
     /// Everything that is worth a word now.
     pub fn notices(&self, now: Timestamp) -> Vec<Notice> {
-        self.ends.iter().filter_map(|end| end.notice(&self.target, now)).collect()
+        let fresh = self.fresh.as_ref().and_then(|certificate| end_of(certificate, "put a new one in its place"));
+        self.ends.iter().chain(&fresh).filter_map(|end| end.notice(&self.owner, now)).collect()
     }
 
     /// The same, each stage once a day.

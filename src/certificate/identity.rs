@@ -1,13 +1,25 @@
 //! The client certificate and its key, read and held against each other.
 
+use std::path::PathBuf;
+
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use secrecy::ExposeSecret;
 
-use super::ClientCertificate;
+use crate::secret::Secret;
+
 use super::der::not_after;
+
+/// The certificate by which a connection proves who we are (mutual TLS).
+#[derive(Debug, Clone)]
+pub struct ClientCertificate {
+    /// The certificate and those above it, PEM.
+    pub certificate: PathBuf,
+    /// Its key, PEM.
+    pub key: Secret,
+}
 
 /// What is wrong with a client certificate, and with which of its two parts. The words name the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,9 +40,23 @@ impl CertificateFault {
 }
 
 /// What a connection shows.
-pub(super) struct Identity {
-    pub(super) chain: Vec<CertificateDer<'static>>,
-    pub(super) key: PrivateKeyDer<'static>,
+pub struct Identity {
+    /// The certificate, then those above it.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// The key of the first.
+    pub key: PrivateKeyDer<'static>,
+}
+
+impl Identity {
+    /// A digest to notice a change by.
+    pub fn fingerprint(&self) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new();
+        for certificate in &self.chain {
+            hasher.update(blake3::hash(certificate).as_bytes());
+        }
+        hasher.update(self.key.secret_der());
+        *hasher.finalize().as_bytes()
+    }
 }
 
 impl ClientCertificate {
@@ -40,12 +66,12 @@ impl ClientCertificate {
     }
 
     /// When the certificate ends, if it can be read.
-    pub(super) fn ends_at(&self) -> Option<jiff::Timestamp> {
+    pub fn ends_at(&self) -> Option<jiff::Timestamp> {
         self.chain().ok()?.first().and_then(|certificate| not_after(certificate))
     }
 
     /// Both, held against each other.
-    pub(super) fn read(&self) -> Result<Identity, CertificateFault> {
+    pub fn read(&self) -> Result<Identity, CertificateFault> {
         let chain = self.chain().map_err(CertificateFault::Certificate)?;
         let secret = self.key.read().map_err(CertificateFault::Key)?;
         let key = PrivateKeyDer::from_pem_slice(secret.expose_secret().as_bytes())
