@@ -298,7 +298,8 @@ async fn a_burst_of_changes_is_heard_without_loss() {
     let awaited: BTreeSet<EntryId> = ids.lines().filter_map(|line| line.strip_prefix("entryUUID: ")).map(EntryId::new).collect();
     assert_eq!(awaited.len(), 2000);
     let changes: String = (0..2000).map(|number| modified(&format!("u{number}"), "new")).collect();
-    let (delta, ()) = tokio::join!(hear(&mut heard, awaited), async { tokio::task::block_in_place(|| slapd.ldapmodify(&changes)) });
+    let (delta, ()) =
+        tokio::join!(hear(&mut heard, awaited), async { tokio::task::block_in_place(|| slapd.ldapmodify(&changes)) });
     watching.abort();
     slapd.ldapdelete(&[&person("ada")]);
     // The mark of what was heard leads on without a gap.

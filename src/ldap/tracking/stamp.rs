@@ -9,7 +9,8 @@ use jiff::tz::TimeZone;
 pub(super) fn seconds(text: &str) -> Option<i64> {
     let (whole, rest) = text.split_at_checked(14)?;
     let fraction = rest.strip_suffix('Z')?;
-    let plain = fraction.is_empty() || fraction.strip_prefix('.').is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_digit()));
+    let plain =
+        fraction.is_empty() || fraction.strip_prefix('.').is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_digit()));
     let time = DateTime::strptime("%Y%m%d%H%M%S", whole).ok().filter(|_| plain)?;
     time.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp().as_second())
 }

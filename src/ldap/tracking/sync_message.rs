@@ -57,11 +57,21 @@ pub(super) struct Done {
 pub(super) enum Info {
     NewCookie(Vec<u8>),
     /// The end of a phase in which what is gone is told.
-    RefreshDelete { cookie: Option<Vec<u8>>, done: bool },
+    RefreshDelete {
+        cookie: Option<Vec<u8>>,
+        done: bool,
+    },
     /// The end of a phase in which what is there is told.
-    RefreshPresent { cookie: Option<Vec<u8>>, done: bool },
+    RefreshPresent {
+        cookie: Option<Vec<u8>>,
+        done: bool,
+    },
     /// Entries that are gone, or that are there unchanged.
-    IdSet { cookie: Option<Vec<u8>>, deletes: bool, ids: Vec<SyncId> },
+    IdSet {
+        cookie: Option<Vec<u8>>,
+        deletes: bool,
+        ids: Vec<SyncId>,
+    },
 }
 
 const BOOLEAN: u8 = 0x01;
