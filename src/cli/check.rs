@@ -193,6 +193,8 @@ fn channel_lines(finding: &Finding<'_>, lists: Lists) -> Vec<String> {
     let counts = &sight.plan.counts;
     let encrypted = if sight.probe.encrypted { "encrypted" } else { "not encrypted" };
     let mut out = vec![format!("{what}: works; {} at {}, {encrypted}", sight.vendor.as_str(), sight.probe.url)];
+    out.push(format!("  tracking: {}", sight.probe.tracking.why));
+    out.extend(sight.probe.tracking.lacks.iter().map(|lack| format!("    {lack}")));
     out.extend(text::coverage(&sight.desired.coverage).into_iter().map(|line| format!("  {line}")));
     out.push(format!("  in scope: {}", text::people(counts.users, counts.groups)));
     out.push(format!("  read and out of scope: {}", out_of_scope(&sight.desired)));
@@ -272,6 +274,9 @@ fn channel_document(finding: &Finding<'_>) -> Json {
         map.insert("vendor".to_owned(), sight.vendor.as_str().into());
         map.insert("url".to_owned(), sight.probe.url.as_str().into());
         map.insert("encrypted".to_owned(), sight.probe.encrypted.into());
+        let tracking = &sight.probe.tracking;
+        let tracking = json!({ "way": tracking.name(), "why": tracking.why, "lacks": tracking.lacks });
+        map.insert("tracking".to_owned(), tracking);
         map.insert("reading".to_owned(), json::coverage(&sight.desired.coverage));
         map.insert("users".to_owned(), counts.users.into());
         map.insert("groups".to_owned(), counts.groups.into());

@@ -48,3 +48,4 @@ pub use filter::check_filter;
 pub use probe::Probe;
 pub use settings::{Bind, Settings, Tracking, check_url};
 pub use source::Directory;
+pub use tracking::Chosen;

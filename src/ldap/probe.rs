@@ -13,6 +13,8 @@ use super::raw_entry::RawEntry;
 use super::reading::outermost;
 use super::search::{Item, Query};
 use super::session::Session;
+use super::settings::Tracking;
+use super::tracking::{self, Chosen};
 
 /// What was seen. Counts are of a sample: a page at most of each kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +25,8 @@ pub struct Probe {
     pub url: String,
     /// True if the connection was encrypted.
     pub encrypted: bool,
+    /// How changes are told.
+    pub tracking: Chosen,
     /// Suffixes that the server holds, as far as it tells.
     pub naming_contexts: Vec<String>,
     /// Users in the sample.
@@ -44,7 +48,7 @@ pub struct Probe {
 }
 
 /// Looks.
-pub async fn look(session: &Session, wanted: &Wanted) -> Result<Probe, SourceError> {
+pub async fn look(session: &Session, tracking: Tracking, wanted: &Wanted) -> Result<Probe, SourceError> {
     let facts = session.facts;
     let mut warnings = Causes::default();
     let user_filter = wanted.users.filter.as_deref().unwrap_or(facts.user_filter);
@@ -93,10 +97,15 @@ pub async fn look(session: &Session, wanted: &Wanted) -> Result<Probe, SourceErr
     for group in &wanted.scope_groups {
         scope_group(session, &group.dn, &mut warnings).await?;
     }
+    let tracking = tracking::choose(session, tracking, wanted).await;
+    if tracking.unmet {
+        warnings.add(format!("{}.", tracking.why));
+    }
     Ok(Probe {
         vendor: facts.vendor,
         url: session.url.to_string(),
         encrypted: session.encrypted,
+        tracking,
         naming_contexts: session.root.naming_contexts.clone(),
         users: users.len(),
         groups: groups.len(),

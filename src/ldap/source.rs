@@ -43,7 +43,7 @@ impl Directory {
     /// Looks at a page of what is wanted, for the `check` command.
     pub async fn probe(&self, wanted: &Wanted) -> Result<Probe, SourceError> {
         let session = self.open().await?;
-        let probe = probe::look(&session, wanted).await;
+        let probe = probe::look(&session, self.settings.tracking, wanted).await;
         session.close().await;
         probe
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::surroundings::{SOUND, directory, parsed, spoilt, warned, write};
 use crate::config::reader::{Reader, Secrets};
 use crate::config::{Channel, KEYS, Mode, Settings};
-use crate::ldap::Bind;
+use crate::ldap::{Bind, Tracking};
 use crate::model::{Selection, Vendor};
 use crate::plan::{
     Existing, GroupRemoval, GroupRules, GroupScope, Limit, MappingChoice, Members, Nesting, Recreated, SameName, UserRemoval,
@@ -23,6 +23,7 @@ sources:
     ca_file: ca.pem
     bind: { dn: "cn=sync,dc=x", password: { file: secret } }
     page_size: 100
+    tracking: usn
     timeouts: { connect: 1s, operation: 1m 30s }
   lab:
     urls: [ldap://localhost]
@@ -109,11 +110,12 @@ fn sources_are_read_with_all_their_keys() {
     assert_eq!((corp.name.as_str(), corp.vendor, corp.start_tls), ("corp", Some(Vendor::ActiveDirectory), true));
     assert!(corp.ca_file.as_ref().unwrap().is_absolute());
     assert_eq!((corp.page_size, corp.connect_timeout), (100, Duration::from_secs(1)));
-    assert_eq!(corp.operation_timeout, Duration::from_secs(90));
+    assert_eq!((corp.operation_timeout, corp.tracking), (Duration::from_secs(90), Tracking::Usn));
     let Bind::Simple { dn, password: Secret::File(path) } = &corp.bind else { panic!("a simple bind with a file") };
     assert_eq!((dn.as_str(), path.file_name().unwrap().to_str()), ("cn=sync,dc=x", Some("secret")));
     let lab = &settings.sources["lab"];
     assert!(matches!(lab.bind, Bind::Anonymous) && lab.vendor.is_none() && !lab.start_tls && lab.allow_cleartext);
+    assert_eq!(lab.tracking, Tracking::Auto);
     assert_eq!((lab.page_size, lab.connect_timeout.as_secs(), lab.operation_timeout.as_secs()), (500, 10, 60));
 }
 
