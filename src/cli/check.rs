@@ -194,6 +194,8 @@ fn channel_lines(finding: &Finding<'_>, lists: Lists) -> Vec<String> {
     let encrypted = if sight.probe.encrypted { "encrypted" } else { "not encrypted" };
     let mut out = vec![format!("{what}: works; {} at {}, {encrypted}", sight.vendor.as_str(), sight.probe.url)];
     out.push(format!("  {}", sight.probe.authentication));
+    out.push(format!("  tracking: {}", sight.probe.tracking.why));
+    out.extend(sight.probe.tracking.lacks.iter().map(|lack| format!("    {lack}")));
     out.extend(text::coverage(&sight.desired.coverage).into_iter().map(|line| format!("  {line}")));
     out.push(format!("  in scope: {}", text::people(counts.users, counts.groups)));
     out.push(format!("  read and out of scope: {}", out_of_scope(&sight.desired)));
@@ -274,6 +276,9 @@ fn channel_document(finding: &Finding<'_>) -> Json {
         map.insert("url".to_owned(), sight.probe.url.as_str().into());
         map.insert("encrypted".to_owned(), sight.probe.encrypted.into());
         map.insert("authentication".to_owned(), sight.probe.authentication.as_str().into());
+        let tracking = &sight.probe.tracking;
+        let tracking = json!({ "way": tracking.name(), "why": tracking.why, "lacks": tracking.lacks });
+        map.insert("tracking".to_owned(), tracking);
         map.insert("reading".to_owned(), json::coverage(&sight.desired.coverage));
         map.insert("users".to_owned(), counts.users.into());
         map.insert("groups".to_owned(), counts.groups.into());

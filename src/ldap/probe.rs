@@ -15,7 +15,8 @@ use super::raw_entry::RawEntry;
 use super::reading::outermost;
 use super::search::{Item, Query, SearchError};
 use super::session::Session;
-use super::settings::Bind;
+use super::settings::{Bind, Settings};
+use super::tracking::{self, Chosen};
 use super::vendor::{Facts, MEMBER_URL};
 use super::walk;
 
@@ -30,6 +31,8 @@ pub struct Probe {
     pub encrypted: bool,
     /// How we prove who we are, and whom the server takes us for, in words.
     pub authentication: String,
+    /// How changes are told.
+    pub tracking: Chosen,
     /// Suffixes that the server holds, as far as it tells.
     pub naming_contexts: Vec<String>,
     /// Users in the sample.
@@ -51,7 +54,7 @@ pub struct Probe {
 }
 
 /// Looks.
-pub async fn look(session: &Session, bind: &Bind, wanted: &Wanted) -> Result<Probe, SourceError> {
+pub async fn look(session: &Session, settings: &Settings, wanted: &Wanted) -> Result<Probe, SourceError> {
     let facts = session.facts;
     let mut warnings = Causes::default();
     let user_filter = wanted.users.filter.as_deref().unwrap_or(facts.user_filter);
@@ -101,11 +104,16 @@ pub async fn look(session: &Session, bind: &Bind, wanted: &Wanted) -> Result<Pro
     for group in &wanted.scope_groups {
         scope_group(session, wanted, &group.dn, &mut warnings).await?;
     }
+    let tracking = tracking::choose(session, settings.tracking, wanted).await;
+    if tracking.unmet {
+        warnings.add(format!("{}.", tracking.why));
+    }
     Ok(Probe {
         vendor: facts.vendor,
         url: session.url.to_string(),
         encrypted: session.encrypted,
-        authentication: authentication(session, bind).await,
+        authentication: authentication(session, &settings.bind).await,
+        tracking,
         naming_contexts: session.root.naming_contexts.clone(),
         users: users.len(),
         groups: groups.len(),

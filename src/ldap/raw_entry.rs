@@ -71,6 +71,12 @@ impl RawEntry {
         self.attributes.entry(name).or_default().extend(values.into_iter().map(AttributeValue::new));
     }
 
+    /// Attaches a control.
+    #[cfg(test)]
+    pub fn attach(&mut self, oid: &str, value: Vec<u8>) {
+        self.controls.push(RawControl { ctype: oid.to_owned(), crit: false, val: Some(value) });
+    }
+
     /// The value of a control that came with the entry; empty if the control has none.
     pub fn control(&self, oid: &str) -> Option<&[u8]> {
         let control = self.controls.iter().find(|control| control.ctype == oid)?;

@@ -11,8 +11,6 @@ pub mod operation {
     pub const UNBIND_REQUEST: u8 = 0x42;
     /// AbandonRequest.
     pub const ABANDON_REQUEST: u8 = 0x50;
-    /// BindRequest.
-    pub const BIND_REQUEST: u8 = 0x60;
     /// SearchRequest.
     pub const SEARCH_REQUEST: u8 = 0x63;
     /// SearchResultEntry.

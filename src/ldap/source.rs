@@ -44,7 +44,7 @@ impl Directory {
     /// Looks at a page of what is wanted, for the `check` command.
     pub async fn probe(&self, wanted: &Wanted) -> Result<Probe, SourceError> {
         let session = self.open().await?;
-        let probe = probe::look(&session, &self.settings.bind, wanted).await;
+        let probe = probe::look(&session, &self.settings, wanted).await;
         session.close().await;
         probe
     }

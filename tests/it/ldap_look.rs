@@ -368,3 +368,24 @@ async fn a_receiver_that_is_gone_stops_the_look() {
     let looked = Directory::new(settings.clone()).look(&wanted(), places, &mark(&settings), sender).await.unwrap();
     assert!(matches!(looked.coverage, Coverage::Partial(_)) && looked.absent.is_empty(), "{looked:?}");
 }
+
+#[tokio::test]
+async fn a_busy_server_makes_the_look_partial_and_nobody_absent() {
+    let more =
+        "moduleload retcode\noverlay retcode\nretcode-parent \"ou=RetCodes,dc=example,dc=com\"\nretcode-item \"cn=busy\" 0x33";
+    let slapd = Slapd::with(Setup { ldif: small(), more, ..Setup::default() });
+    let busy = "cn=busy,ou=RetCodes,dc=example,dc=com";
+    let ada = place(&id(&slapd, ADA), ADA, Kind::User);
+    let mut wanted = wanted();
+    let seen = look(&slapd.settings(), &wanted, vec![ada.clone(), somebody(busy)]).await;
+    assert!(seen.causes().contains("busy (51)"), "{}", seen.causes());
+    assert_eq!(seen.only().dn, dn(ADA));
+    // Where it was does not answer; by its id it is certainly not there.
+    let gone = EntryId::new("00000000-0000-1000-8000-000000000000");
+    let seen = look(&slapd.settings(), &wanted, vec![place(&gone, busy, Kind::User)]).await.whole();
+    assert_eq!(seen.absent(), BTreeSet::from([gone.clone()]));
+    wanted.users.base_dns.push(dn(busy));
+    let seen = look(&slapd.settings(), &wanted, vec![ada, place(&gone, BOB, Kind::User)]).await;
+    assert!(seen.causes().contains("busy (51)"), "{}", seen.causes());
+    assert_eq!((seen.only().dn.clone(), seen.absent()), (dn(ADA), BTreeSet::new()));
+}

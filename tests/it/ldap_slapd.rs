@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ldap2scim::cycle::{Source, SourceError};
-use ldap2scim::ldap::{Bind, Directory, Settings};
+use ldap2scim::ldap::{Bind, Directory, Settings, Tracking};
 use ldap2scim::model::{AttributeName, Coverage, Dn, Entry, ResourceType, ScopeGroup, Selection, Status, Vendor, Wanted};
 use ldap2scim::secret::Secret;
 use tokio::io::AsyncWriteExt;
@@ -426,6 +426,15 @@ async fn a_probe_tells_what_would_surprise() {
     let probe = Directory::new(slapd.settings()).probe(&wanted).await.unwrap();
     assert_eq!((probe.vendor, probe.users, probe.groups, probe.encrypted), (Vendor::OpenLdap, 2, 1, false));
     assert_eq!(probe.naming_contexts, [SUFFIX]);
+    let full = Settings { tracking: Tracking::Full, ..slapd.settings() };
+    let tracking = Directory::new(full).probe(&wanted).await.unwrap().tracking;
+    assert_eq!((tracking.name(), tracking.unmet), ("full", false));
+    // A way that the server does not know is told of, and no other is taken in its place.
+    let usn = Settings { tracking: Tracking::Usn, ..slapd.settings() };
+    let probe_of_usn = Directory::new(usn).probe(&wanted).await.unwrap();
+    assert_eq!(probe_of_usn.tracking.name(), "full");
+    assert!(probe_of_usn.tracking.lacks[0].starts_with("usn cannot be used: "), "{:?}", probe_of_usn.tracking);
+    assert!(probe_of_usn.warnings.iter().any(|warning| warning.contains("that is configured cannot be used")));
     assert_eq!(probe.absent_user_attributes, [AttributeName::new("departmentNumber")]);
     let warnings = probe.warnings.join("\n");
     for part in ["not encrypted", "departmentnumber", "cn=gone,dc=example,dc=com"] {

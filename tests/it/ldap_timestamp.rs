@@ -5,7 +5,7 @@ use ldap2scim::ldap::Tracking;
 use ldap2scim::model::Watermark;
 use tokio::sync::mpsc;
 
-use crate::ldap_sync::{content, directory, id, mark, set, since, touched, user, wanted};
+use crate::ldap_sync::{content, directory, id, mark, since, touched, user, wanted};
 use crate::support::slapd::{SUFFIX, Slapd};
 
 fn person(uid: &str) -> String {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::surroundings::{SOUND, directory, parsed, spoilt, warned, write};
 use crate::config::reader::{Reader, Secrets};
 use crate::config::{Channel, KEYS, Mode, Settings};
-use crate::ldap::Bind;
+use crate::ldap::{Bind, Tracking};
 use crate::model::{Selection, Vendor};
 use crate::plan::{
     Existing, GroupRemoval, GroupRules, GroupScope, Limit, MappingChoice, Members, Nesting, Recreated, SameName, UserRemoval,
@@ -24,6 +24,7 @@ sources:
     bind: { dn: "cn=sync,dc=x", password: { file: secret } }
     page_size: 100
     in_chain: true
+    tracking: usn
     largest_entry_mib: 256
     timeouts: { connect: 1s, operation: 1m 30s, idle: 5s }
   lab:
@@ -117,10 +118,12 @@ fn sources_are_read_with_all_their_keys() {
     assert!(corp.in_chain && !settings.sources["lab"].in_chain);
     assert_eq!((corp.operation_timeout, corp.idle_timeout), (Duration::from_secs(90), Duration::from_secs(5)));
     assert_eq!(corp.largest_entry, 256 * 1024 * 1024);
+    assert_eq!(corp.tracking, Tracking::Usn);
     let Bind::Simple { dn, password: Secret::File(path) } = &corp.bind else { panic!("a simple bind with a file") };
     assert_eq!((dn.as_str(), path.file_name().unwrap().to_str()), ("cn=sync,dc=x", Some("secret")));
     let lab = &settings.sources["lab"];
     assert!(matches!(lab.bind, Bind::Anonymous) && lab.vendor.is_none() && !lab.start_tls && lab.allow_cleartext);
+    assert_eq!(lab.tracking, Tracking::Auto);
     assert_eq!((lab.page_size, lab.connect_timeout.as_secs(), lab.operation_timeout.as_secs()), (500, 10, 60));
     assert_eq!((lab.idle_timeout.as_secs(), lab.largest_entry), (60, 128 * 1024 * 1024));
 }

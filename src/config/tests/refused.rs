@@ -295,6 +295,26 @@ fn words_that_are_not_known_are_refused() {
             "c.yaml:5:13: sources.corp.vendor: must be one of auto, active_directory, openldap, ds389, ping_directory, generic [did you mean active_directory?]",
         ),
         (
+            "    bind:",
+            "    tracking: dirsinc\n    bind:",
+            "c.yaml:5:15: sources.corp.tracking: must be one of auto, full, usn, dirsync, syncrepl, timestamp [did you mean dirsync?]",
+        ),
+        (
+            "    bind:",
+            "    tracking: usn\n    vendor: openldap\n    bind:",
+            "c.yaml:5:15: sources.corp.tracking: the vendor openldap does not tell its changes in this way [take syncrepl or timestamp, or auto]",
+        ),
+        (
+            "    bind:",
+            "    tracking: dirsync\n    vendor: generic\n    bind:",
+            "c.yaml:5:15: sources.corp.tracking: the vendor generic does not tell its changes in this way [take timestamp, or auto]",
+        ),
+        (
+            "    bind:",
+            "    tracking: syncrepl\n    vendor: active_directory\n    bind:",
+            "c.yaml:5:15: sources.corp.tracking: the vendor active_directory does not tell its changes in this way [take dirsync or usn, or auto]",
+        ),
+        (
             "    guard:",
             "    mode: liv\n    guard:",
             "c.yaml:19:11: channels.chicago.mode: must be one of live, preview [did you mean live?]",

@@ -20,6 +20,13 @@ pub struct Chosen {
     pub unmet: bool,
 }
 
+impl Chosen {
+    /// The word of the configuration for what is used.
+    pub fn name(&self) -> &'static str {
+        self.way.map_or("full", Way::name)
+    }
+}
+
 /// Chooses from what the server offers and the account may do.
 pub async fn choose(session: &Session, tracking: Tracking, wanted: &Wanted) -> Chosen {
     let mut answers = Vec::new();
@@ -96,6 +103,7 @@ mod tests {
         let what = format!("{tracking:?} at {vendor:?} with {offered:?}: {chosen:?}");
         assert_eq!(chosen.way, way, "{what}");
         assert!(chosen.why.contains(why), "{what}");
+        assert_eq!(chosen.name(), way.map_or("full", Way::name), "{what}");
         let lacking: Vec<String> = lacks.iter().map(|way| format!("{way} cannot be used: it is not there")).collect();
         assert_eq!(chosen.lacks, lacking, "{what}");
         let is_fixed = !matches!(tracking, Tracking::Auto | Tracking::Full);

@@ -206,3 +206,136 @@ fn told_id(facts: &Facts, id: SyncId) -> EntryId {
 fn broken(why: &crate::ldap::ber::Violation) -> String {
     format!("the server does not keep to RFC 4533: {why}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ldap::ber;
+    use crate::ldap::vendor::facts;
+    use crate::model::Vendor;
+
+    const OLD: &str = "rid=000,csn=20261123040000.000000Z#000000#000#000000";
+    const NEW: &str = "rid=000,csn=20261123050000.000000Z#000000#000#000000";
+
+    fn octets(number: u8) -> SyncId {
+        [number; 16]
+    }
+
+    fn of(number: u8) -> EntryId {
+        told_id(facts(Vendor::OpenLdap), octets(number))
+    }
+
+    fn refresh() -> Refresh {
+        Refresh::since(OLD, facts(Vendor::OpenLdap))
+    }
+
+    fn entry(state: u8, number: u8) -> Item {
+        let value = [vec![0x0a, 1, state], ber::write(4, &octets(number))].concat();
+        let mut raw = RawEntry::empty(&format!("uid=u{number},dc=x"));
+        raw.add("objectClass", vec![b"inetOrgPerson".to_vec()]);
+        raw.attach(sync_message::STATE, ber::write(0x30, &value));
+        Item::Entry(raw)
+    }
+
+    fn info(tag: u8, parts: &[Vec<u8>]) -> Item {
+        Item::Intermediate { name: Some(sync_message::INFO.to_owned()), value: Some(ber::write(tag, &parts.concat())) }
+    }
+
+    fn ids(deletes: u8, numbers: &[u8]) -> Item {
+        let ids: Vec<u8> = numbers.iter().flat_map(|number| ber::write(4, &octets(*number))).collect();
+        info(0xa3, &[vec![1, 1, deletes], ber::write(0x31, &ids)])
+    }
+
+    fn done(cookie: Option<&str>, deletes: u8) -> Vec<u8> {
+        let cookie = cookie.map(|cookie| ber::write(4, cookie.as_bytes())).unwrap_or_default();
+        ber::write(0x30, &[cookie, vec![1, 1, deletes]].concat())
+    }
+
+    fn told(items: Vec<Item>, last: &[u8]) -> Result<(Gathered, String), String> {
+        let mut refresh = refresh();
+        items.into_iter().try_for_each(|item| refresh.take(item))?;
+        refresh.finish(Some(last))?;
+        Ok((refresh.gathered(), refresh.cookie().to_owned()))
+    }
+
+    fn set(numbers: &[u8]) -> BTreeSet<EntryId> {
+        numbers.iter().map(|number| of(*number)).collect()
+    }
+
+    #[test]
+    fn up_to_date_without_a_cookie_keeps_the_old_one() {
+        let (gathered, cookie) = told(vec![], &done(None, 1)).unwrap();
+        assert!(gathered.is_empty());
+        assert_eq!(cookie, OLD);
+    }
+
+    #[test]
+    fn a_delete_phase_tells_what_is_gone_in_sets_and_one_by_one() {
+        let (gathered, cookie) = told(vec![entry(1, 1), ids(1, &[2, 3]), entry(3, 4)], &done(Some(NEW), 1)).unwrap();
+        assert_eq!(gathered.touched.keys().cloned().collect::<BTreeSet<_>>(), set(&[1]));
+        assert_eq!((gathered.gone, gathered.present, cookie.as_str()), (set(&[2, 3, 4]), None, NEW));
+    }
+
+    #[test]
+    fn a_present_phase_tells_what_is_there_and_counts_what_changed() {
+        let (gathered, _) = told(vec![ids(0, &[1, 2]), entry(0, 3), entry(1, 4)], &done(Some(NEW), 0)).unwrap();
+        assert_eq!((gathered.gone, gathered.present), (set(&[]), Some(set(&[1, 2, 3, 4]))));
+        let ended = info(0xa2, &[vec![1, 1, 0]]);
+        let (gathered, _) = told(vec![ids(0, &[1]), ended, ids(1, &[2])], &done(Some(NEW), 1)).unwrap();
+        assert_eq!((gathered.gone, gathered.present), (set(&[2]), Some(set(&[1]))));
+    }
+
+    #[test]
+    fn a_present_phase_that_was_not_ended_tells_nothing_of_what_is_there() {
+        let mut refresh = refresh();
+        refresh.take(ids(0, &[1, 2])).unwrap();
+        assert_eq!(refresh.gathered().present, None);
+    }
+
+    #[test]
+    fn everything_anew_is_no_change() {
+        assert!(told(vec![entry(1, 1), entry(1, 2)], &done(Some(NEW), 0)).is_err());
+        assert!(told(vec![], &done(None, 0)).is_err());
+    }
+
+    #[test]
+    fn cookies_between_count_as_the_last_one() {
+        let between = info(0xa3, &[ber::write(4, format!("{NEW},delcsn=x").as_bytes()), vec![1, 1, 1], ber::write(0x31, &[])]);
+        assert_eq!(told(vec![between], &done(None, 1)).unwrap().1, NEW);
+        let mut refresh = refresh();
+        let cookie =
+            Item::Intermediate { name: Some(sync_message::INFO.to_owned()), value: Some(ber::write(0x80, NEW.as_bytes())) };
+        refresh.take(cookie).unwrap();
+        assert_eq!(refresh.cookie(), NEW);
+    }
+
+    #[test]
+    fn hearing_begins_with_the_end_of_the_refresh() {
+        for tag in [0xa1, 0xa2] {
+            let mut refresh = refresh();
+            refresh.take(ids(0, &[1])).unwrap();
+            assert!(!refresh.refreshed());
+            refresh.take(info(tag, &[])).unwrap();
+            assert!(refresh.refreshed());
+        }
+    }
+
+    #[test]
+    fn what_breaks_the_rules_is_never_taken_for_changes() {
+        assert!(refresh().finish(None).is_err());
+        assert!(refresh().finish(Some(b"junk")).is_err());
+        assert!(refresh().take(Item::Entry(RawEntry::empty("dc=x"))).is_err());
+        assert!(refresh().take(Item::Undecodable).is_err());
+        assert!(refresh().take(info(0xa9, &[])).is_err());
+        let Item::Entry(mut other) = entry(2, 1) else { return };
+        other.add("entryUUID", vec![of(2).as_str().as_bytes().to_vec()]);
+        assert!(refresh().take(Item::Entry(other)).is_err());
+    }
+
+    #[test]
+    fn ids_are_written_as_readings_write_them() {
+        let id = [0x6a, 0x1d, 0x0f, 0x6e, 0x1d, 0xd2, 0x11, 0xb2, 0xa9, 0xb8, 0xe1, 0x0e, 0x3b, 0x2b, 0, 1];
+        assert_eq!(told_id(facts(Vendor::OpenLdap), id), EntryId::new("6a1d0f6e-1dd2-11b2-a9b8-e10e3b2b0001"));
+        assert_eq!(told_id(facts(Vendor::Ds389), id), EntryId::new("6a1d0f6e-1dd211b2-a9b8e10e-3b2b0001"));
+    }
+}

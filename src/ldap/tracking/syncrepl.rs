@@ -371,3 +371,31 @@ fn failed(session: &Session, message: String) -> SourceError {
 fn unheard(session: &Session) -> SourceError {
     failed(session, "nobody listens any more".to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_refusal_says_what_it_means_and_only_a_busy_server_is_asked_again() {
+        let check = |code, expected: &str, passing| {
+            let error = SearchError::Result { code, text: String::new() };
+            let why = refusal("dc=x", &error);
+            assert!(why.contains(expected), "{why}");
+            assert_eq!(is_passing(&error), passing, "{why}");
+        };
+        check(4, "size=unlimited", false);
+        check(11, "nsLookThroughLimit", false);
+        check(12, "syncprov", false);
+        check(53, "restored backup", false);
+        check(4096, "e-syncRefreshRequired (4096)", false);
+        check(50, "insufficientAccessRights (50)", false);
+        check(51, "busy (51)", true);
+        check(52, "unavailable (52)", true);
+    }
+
+    #[test]
+    fn contexts_tell_all_that_is_there_together_or_not_at_all() {
+        assert!(all_or_none(0, 2).is_ok() && all_or_none(2, 2).is_ok() && all_or_none(1, 2).is_err());
+    }
+}

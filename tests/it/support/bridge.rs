@@ -108,8 +108,7 @@ impl Bridge {
     async fn run_from<S: Source>(&self, source: Arc<S>, trigger: Trigger) -> Report {
         let store = self.store();
         let (progress, _) = watch::channel(Progress::default());
-        let report = cycle::run(&self.channel(), &store, trigger, changes(), &self.stop, &progress).await.unwrap();
-        let report = cycle::run(&self.channel_from(source), &store, trigger, &self.stop, &progress).await.unwrap();
+        let report = cycle::run(&self.channel_from(source), &store, trigger, changes(), &self.stop, &progress).await.unwrap();
         store.close().await;
         self.pass(Duration::from_secs(60));
         report

@@ -84,6 +84,7 @@ pub struct Slapd {
     child: Child,
     port: u16,
     tls_port: u16,
+    environment: Vec<(&'static str, PathBuf)>,
 }
 
 impl Slapd {
@@ -105,7 +106,7 @@ impl Slapd {
         for _ in 0..10 {
             let (port, tls_port) = (free_port(), free_port());
             if let Some(child) = launch(directory.path(), &setup.environment, port, tls_port) {
-                return Self { directory, child, port, tls_port };
+                return Self { directory, child, port, tls_port, environment: setup.environment };
             }
         }
         panic!("slapd does not come up");
@@ -114,7 +115,7 @@ impl Slapd {
     /// Ends the server and starts it again on the same ports: what it had in memory only is lost.
     pub fn restart(&mut self) {
         self.stop();
-        self.child = launch(self.directory.path(), self.port, self.tls_port).unwrap();
+        self.child = launch(self.directory.path(), &self.environment, self.port, self.tls_port).unwrap();
     }
 
     fn stop(&mut self) {
