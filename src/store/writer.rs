@@ -20,8 +20,8 @@ use super::lock::Lock;
 /// Jobs in one transaction at most, so that the first does not wait for ever for its answer.
 const BATCH: usize = 256;
 
-/// After the first of them so long is waited for more, where few came the last time: a slow target's answers come in
-/// bursts, and what the writing costs must not delay the requests that follow them.
+/// After the first of them so long is waited for more, where some came the last time, and not many: a slow target's answers
+/// come in bursts, and what the writing costs must not delay the requests that follow them. One alone does not wait.
 const GATHERED: Duration = Duration::from_millis(8);
 
 /// So many need not be waited for.
@@ -131,10 +131,10 @@ impl Drop for Writer {
 
 fn serve(path: &Path, mut connection: Connection, lock: Lock, clock: &Clock, queue: &Receiver<Message>) {
     let mut closing = None;
-    let mut few = true;
+    let mut last = 0;
     while closing.is_none() {
         let Ok(first) = queue.recv() else { break };
-        if few {
+        if (2..MANY).contains(&last) {
             std::thread::sleep(GATHERED);
         }
         let mut jobs = Vec::new();
@@ -147,7 +147,7 @@ fn serve(path: &Path, mut connection: Connection, lock: Lock, clock: &Clock, que
                 }
             }
         }
-        few = jobs.len() < MANY;
+        last = jobs.len();
         if !jobs.is_empty() {
             let committed = commit(&mut connection, &mut jobs, clock.now(), path);
             jobs.into_iter().for_each(|job| job.answer(committed.clone()));

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use ldap2scim::cycle::{CycleEnd, Report};
-use ldap2scim::ldap::{Directory, Settings};
+use ldap2scim::ldap::{Directory, Settings, Tracking};
 use ldap2scim::plan::UserRemoval;
 
 use crate::support::bridge::Bridge;
@@ -71,7 +71,13 @@ impl Office {
 
     fn settings(&self) -> Settings {
         // More than the server gives, so that its own limit counts.
-        Settings { urls: vec![self.proxy.url()], page_size: 10, operation_timeout: LONG, ..self.slapd.settings() }
+        Settings {
+            urls: vec![self.proxy.url()],
+            page_size: 10,
+            operation_timeout: LONG,
+            tracking: Tracking::Full,
+            ..self.slapd.settings()
+        }
     }
 
     /// Somebody leaves, somebody joins.
@@ -136,7 +142,8 @@ impl Office {
         let must_tell = match told {
             Told::Nowhere => false,
             Told::BelowBases => asked.is_page(),
-            Told::Everywhere => true,
+            // A connection that is kept and does not answer the question whether it is alive is made anew, and that is all.
+            Told::Everywhere => number < 2 || asked.name != "root DSE",
         };
         if must_tell && self.proxy.has_struck() {
             assert!(!is_full(&report), "{context}: the reading is called full");

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ldap2scim::cycle::{CycleEnd, Source, SourceError};
-use ldap2scim::ldap::{Bind, Directory, Settings};
+use ldap2scim::ldap::{Bind, Directory, Settings, Tracking};
 use ldap2scim::model::{Coverage, Dn, Entry, Selection, Wanted};
 use ldap2scim::secret::Secret;
 use tokio::sync::mpsc;
@@ -43,7 +43,7 @@ fn names(letter: &str) -> BTreeSet<String> {
 
 fn settings(hosts: &[&Host]) -> Settings {
     let urls = hosts.iter().map(|host| host.proxy.url()).collect();
-    let mut settings = Settings { urls, page_size: 2, ..hosts[0].slapd.settings() };
+    let mut settings = Settings { urls, page_size: 2, tracking: Tracking::Full, ..hosts[0].slapd.settings() };
     // In a file that each server has; they are equal.
     settings.bind = Bind::Simple { dn: BIND_DN.to_owned(), password: Secret::Inline("sync".into()) };
     settings

@@ -15,6 +15,7 @@ mod histories;
 mod ldap_ad_feeds;
 mod ldap_connection;
 mod ldap_faults;
+#[cfg(feature = "gssapi")]
 mod ldap_gssapi;
 mod ldap_hostile;
 mod ldap_hosts;
