@@ -36,6 +36,8 @@ pub(super) struct Ready {
 pub(super) struct Ask<'a> {
     pub(super) standing: &'a Standing,
     pub(super) vendor: Vendor,
+    /// What is remembered of the target beside its links.
+    pub(super) little: Snapshot,
     /// What was heard already; else the directory is asked.
     pub(super) heard: Option<Delta>,
     /// Entries whose change is still to be made are looked at again.
@@ -50,10 +52,7 @@ pub(super) async fn prepare<S: Source, T: Target, St: Store>(
     progress: &ProgressSender,
 ) -> Result<Outlook, CycleError> {
     let (standing, name) = (ask.standing, channel.name());
-    let nothing = Part::default();
-    let little = store.load_some(&channel.target_name, name, channel.rules.guard.window, &nothing).await?;
-    channel.target.recall(&little.knowledge);
-    let wanted = wanted_of(channel, ask.vendor, &little.scope_groups);
+    let wanted = wanted_of(channel, ask.vendor, &ask.little.scope_groups);
     let delta = match &ask.heard {
         Some(delta) => delta.clone(),
         None => match channel.source.changes(&wanted, &standing.watermark).await? {
@@ -80,7 +79,7 @@ pub(super) async fn prepare<S: Source, T: Target, St: Store>(
     progress.send_replace(Progress { phase: Phase::Matching, ..Progress::default() });
     let judged: BTreeSet<EntryId> = found.read.keys().chain(&found.absent).cloned().collect();
     let still: BTreeSet<EntryId> = standing.pending.iter().filter(|id| !judged.contains(*id)).cloned().collect();
-    let (desired, again) = match desired(channel, store, &wanted, &ask, &little, found).await? {
+    let (desired, again) = match desired(channel, store, &wanted, &ask, found).await? {
         Ok(desired) => desired,
         Err(why) => return Ok(Outlook::Full(why)),
     };
@@ -91,7 +90,7 @@ pub(super) async fn prepare<S: Source, T: Target, St: Store>(
         pending: still.into_iter().chain(again).collect(),
         counted: None,
     };
-    match planned(channel, store, standing, ask.vendor, little, desired).await? {
+    match planned(channel, store, &ask, desired).await? {
         Ok(prepared) => Ok(Outlook::Ready(Box::new(Ready { prepared, settlement, judged }))),
         Err(why) => Ok(Outlook::Full(why)),
     }
@@ -103,14 +102,13 @@ async fn desired<S: Source, T: Target, St: Store>(
     store: &St,
     wanted: &Wanted,
     ask: &Ask<'_>,
-    little: &Snapshot,
     mut found: Affected,
 ) -> Result<Result<(Desired, BTreeSet<EntryId>), String>, CycleError> {
     let name = channel.name();
     let again = follow_moves(&mut found);
     let capabilities = channel.target.capabilities();
     let mapping = channel.rules.mapping.of(ask.vendor);
-    let mut judge = Judge::new(&channel.rules, mapping, &capabilities, &little.scope_groups);
+    let mut judge = Judge::new(&channel.rules, mapping, &capabilities, &ask.little.scope_groups);
     found.read.values().for_each(|entry| judge.take(entry));
     let own: BTreeSet<MemberName> = found.read.values().flat_map(names).collect();
     let members: BTreeSet<MemberName> = found.read.values().filter_map(listed).flatten().collect();
@@ -185,12 +183,10 @@ fn follow_moves(found: &mut Affected) -> BTreeSet<EntryId> {
 async fn planned<S: Source, T: Target, St: Store>(
     channel: &Channel<S, T>,
     store: &St,
-    standing: &Standing,
-    vendor: Vendor,
-    little: Snapshot,
+    ask: &Ask<'_>,
     desired: Desired,
 ) -> Result<Result<Prepared, String>, CycleError> {
-    let snapshot = remembered(channel, store, standing, &little, &desired).await?;
+    let snapshot = remembered(channel, store, ask.standing, &ask.little, &desired).await?;
     if !snapshot.unanswered_creates.is_empty() {
         return Ok(Err("the answer to a create was lost".to_owned()));
     }
@@ -208,7 +204,7 @@ async fn planned<S: Source, T: Target, St: Store>(
     plan.notes.splice(0..0, notes);
     refusal::hold_refused(&mut plan, &snapshot, capabilities.members_per_request);
     let (recovered, comparison, watched) = (Vec::new(), None, Vec::new());
-    Ok(Ok(Prepared { snapshot, desired, situations, plan, recovered, comparison, vendor, watched, reading: None }))
+    Ok(Ok(Prepared { snapshot, desired, situations, plan, recovered, comparison, vendor: ask.vendor, watched, reading: None }))
 }
 
 /// A group that is gone and one that came at the same time may be the same one made anew, and groups of one name may feed
