@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::mapping::{Mapped, Mapping, MappingError};
 use crate::model::{
-    Alias, AttributePath, AttributeValue, Capabilities, Coverage, Dn, DnKey, Entry, EntryId, MemberName, Moment, Resource,
-    ResourceType, Seat, Status, Value,
+    AttributePath, AttributeValue, Capabilities, Coverage, Dn, DnKey, Entry, EntryId, Resource, ResourceType, Seat, Status, Value,
 };
 
 use super::doubt::{Doubt, Doubts};
 use super::membership::{Graph, Node, Reach};
 use super::scope::{self, Scope};
+use super::taken::{self, Around, Taken};
 use super::{Nesting, Rules, fitting};
 
 /// One entry of a reading, judged.
@@ -70,24 +70,6 @@ impl Desired {
             Coverage::Changes | Coverage::Partial(_) => self.gone.contains(entry_id),
         }
     }
-}
-
-/// An entry that was taken, until everything can be settled.
-struct Taken {
-    id: EntryId,
-    dn: Dn,
-    selected: bool,
-    status: Status,
-    status_until: Option<Moment>,
-    aliases: Vec<Alias>,
-    mapped: Result<Mapped, MappingError>,
-}
-
-/// What is remembered of entries that were not taken.
-#[derive(Default)]
-struct Around {
-    users: BTreeMap<DnKey, (EntryId, bool)>,
-    groups: BTreeMap<DnKey, (EntryId, bool)>,
 }
 
 /// Takes a reading entry by entry.
@@ -162,29 +144,8 @@ impl<'a> Judge<'a> {
     /// Takes what is remembered of entries that are not taken: whom groups list, and the groups above and below.
     pub fn surround(&mut self, seats: impl IntoIterator<Item = Seat>) {
         for seat in seats {
-            if self.seen.contains(&seat.id) {
-                continue;
-            }
-            let key = seat.dn.key().clone();
-            match seat.resource_type {
-                ResourceType::User => {
-                    if self.around.users.insert(key.clone(), (seat.id, seat.in_scope)).is_none() {
-                        self.graph.carry(&seat.aliases, &key);
-                    }
-                }
-                ResourceType::Group => {
-                    let mut aliases = Vec::new();
-                    let mut of = |name: MemberName| match name {
-                        MemberName::Dn(key) => Some(key),
-                        MemberName::Alias(alias) => {
-                            aliases.push(alias);
-                            None
-                        }
-                    };
-                    let members = seat.members.map(|members| members.into_iter().filter_map(&mut of).collect());
-                    self.graph.insert(Node { entry_id: seat.id.clone(), dn: seat.dn, members, aliases });
-                    self.around.groups.insert(key, (seat.id, seat.in_scope));
-                }
+            if !self.seen.contains(&seat.id) {
+                self.around.take(seat, &mut self.graph);
             }
         }
     }
@@ -314,7 +275,7 @@ impl<'a> Judge<'a> {
             entries.insert(seat.id.clone(), Judged { members_whole, in_doubt, ..judged });
         }
         let scope_groups = self.scope_groups();
-        let seats = self.seats(&entries);
+        let seats = taken::seats(&self.users, &self.groups, &self.graph, &entries);
         Desired {
             entries,
             coverage,
@@ -326,32 +287,6 @@ impl<'a> Judge<'a> {
             beside: (0, 0),
             seats,
         }
-    }
-
-    /// What to remember of everything that was taken.
-    fn seats(&self, judged: &BTreeMap<EntryId, Judged>) -> Vec<Seat> {
-        let in_scope =
-            |id: &EntryId| judged.get(id).is_some_and(|judged| matches!(judged.scope, Scope::In(_) | Scope::Unknown(_)));
-        let seat = |taken: &Taken, resource_type| Seat {
-            id: taken.id.clone(),
-            dn: taken.dn.clone(),
-            resource_type,
-            selected: taken.selected,
-            in_scope: in_scope(&taken.id),
-            status_until: taken.status_until,
-            aliases: taken.aliases.clone(),
-            members: None,
-            references: BTreeSet::new(),
-        };
-        let users = self.users.iter().map(|taken| {
-            let references = taken.mapped.iter().flat_map(|mapped| &mapped.references);
-            Seat { references: references.map(|(_, dn)| dn.key().clone()).collect(), ..seat(taken, ResourceType::User) }
-        });
-        let groups = self.groups.iter().map(|taken| {
-            let members = self.graph.listed(taken.dn.key());
-            Seat { members, ..seat(taken, ResourceType::Group) }
-        });
-        users.chain(groups).collect()
     }
 
     /// DNs that more than one entry has, as far as we compare: a directory may tell names apart that mean the same to

@@ -24,6 +24,7 @@ mod rings;
 mod rules;
 mod scope;
 mod stages;
+mod taken;
 
 pub use budget::{GuardKind, GuardSettings, Limit, Tripped, Verdict};
 pub use change::{Action, Change, ClaimAfter, Counts, Edit, Held, Plan, Planned, Reason, Stage, Tally};
