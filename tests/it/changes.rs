@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ldap2scim::cycle::CycleEnd;
-use ldap2scim::model::{EntryId, ResourceType, Status};
-use ldap2scim::plan::{Existing, GroupScope, Limit, Nesting};
+use ldap2scim::model::{AttributeName, AttributeValue, EntryId, ResourceType, Status};
+use ldap2scim::plan::{Existing, GroupScope, Limit, Nesting, Recreated};
 
 use super::support::bridge::Bridge;
 use super::support::directory::dn;
@@ -314,4 +314,29 @@ async fn what_a_cycle_could_not_see_is_told_again_to_the_next() {
     let report = bridge.sync().await;
     assert!(report.is_whole() && !read_everything(&report));
     assert_eq!(bridge.active(), ["bob"]);
+}
+
+#[tokio::test]
+async fn a_change_that_only_a_full_reading_can_make_does_not_make_one_in_every_cycle() {
+    let mut bridge = Bridge::start(Personality::default()).await;
+    bridge.directory.track();
+    bridge.rules.groups.as_mut().unwrap().recreated = Recreated::Hold;
+    bridge.directory.add_user("ada");
+    bridge.directory.put_group("a", &["ada"]);
+    bridge.synced().await;
+    // A group made anew: both wait for the admin.
+    bridge.directory.remove("id-g-a");
+    bridge.directory.put_group("b", &["ada"]);
+    bridge.directory.change("id-g-b", |entry| {
+        entry.attributes.insert(AttributeName::new("cn"), vec![AttributeValue::from("a")]);
+    });
+    let mut full = Vec::new();
+    for minute in 0..7 {
+        bridge.directory.set("ada", "title", &format!("t{minute}"));
+        let report = bridge.sync().await;
+        assert!(report.error.is_none(), "minute {minute}: {:?}", report.error);
+        full.push(read_everything(&report));
+        assert_eq!(bridge.provider.user("ada").unwrap()["title"], format!("t{minute}"));
+    }
+    assert_eq!(full, [true, false, false, false, false, true, false]);
 }
