@@ -23,7 +23,8 @@ fn of_source(error: &SourceError) -> &'static str {
             "check the source's urls, name resolution, firewall and ca_file; `ldap2scim check` tries the connection alone"
         }
         SourceError::Refused { .. } => {
-            "check the source's bind.dn and its password; the password is not tried again until it changes"
+            "check how the source binds (bind.dn and password, certificate or ticket) and that the account is neither locked nor \
+             expired; a password that the server called wrong is not tried again until it changes"
         }
         SourceError::Failed { .. } => "check base_dn and filter, and that the bind account may search there",
         SourceError::Interrupted { .. } => "every server of the source fails again and again while it is read; see their logs",

@@ -2,16 +2,19 @@
 //! the same rules as everybody in a full reading. Whatever cannot be told for certain so is left to a full reading.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::model::{
-    Changes, Coverage, Delta, DnKey, EntryId, MemberName, ResourceType, Seat, Seats, Settlement, Snapshot, Standing, Value,
-    Vendor, Wanted, Watermark,
+    Changes, ChannelName, Coverage, Delta, DnKey, EntryId, MemberName, ResourceType, Seat, Seats, Settlement, Snapshot, Standing,
+    Touched, Value, Vendor, Wanted, Watermark,
 };
-use crate::plan::{Desired, Judge, Known, Scope, Situation, folded, plan};
+use crate::plan::{Desired, Existing, Judge, Known, Scope, Situation, folded, plan};
 
 use super::affected::{self, Affected, Search, listed, names};
 use super::prepare::{Prepared, wanted_of};
-use super::{Channel, CycleError, Part, Phase, Progress, ProgressSender, SeatQuestion, Source, Store, Target, matching, refusal};
+use super::{
+    Channel, CycleError, Part, Phase, Progress, ProgressSender, SeatQuestion, Source, Store, Target, matching, refusal, settle,
+};
 
 /// What a look at the changes comes to.
 pub(super) enum Outlook {
@@ -79,21 +82,42 @@ pub(super) async fn prepare<S: Source, T: Target, St: Store>(
     progress.send_replace(Progress { phase: Phase::Matching, ..Progress::default() });
     let judged: BTreeSet<EntryId> = found.read.keys().chain(&found.absent).cloned().collect();
     let still: BTreeSet<EntryId> = standing.pending.iter().filter(|id| !judged.contains(*id)).cloned().collect();
-    let (desired, again) = match desired(channel, store, &wanted, &ask, found).await? {
+    let leavers = Arc::new(leavers(store, name, &still).await?);
+    let (mut desired, again) = match desired(channel, store, &wanted, &ask, found, &delta.touched).await? {
         Ok(desired) => desired,
         Err(why) => return Ok(Outlook::Full(why)),
     };
+    if !leavers.is_empty() {
+        desired.entries.values_mut().for_each(|judged| judged.in_doubt.add(Arc::clone(&leavers)));
+    }
+    let mut prepared = match planned(channel, store, &ask, desired).await? {
+        Ok(prepared) => prepared,
+        Err(why) => return Ok(Outlook::Full(why)),
+    };
+    let pending = still.into_iter().chain(again).chain(settle::listing(&prepared, &leavers)).collect();
     let settlement = Settlement {
         watermark: delta.watermark,
         fingerprint: standing.fingerprint.clone(),
-        seats: Seats::Changed(desired.seats.clone(), desired.gone.clone()),
-        pending: still.into_iter().chain(again).collect(),
+        seats: Seats::Changed(settle::seats(&mut prepared, name), prepared.desired.gone.clone()),
+        pending,
         counted: None,
     };
-    match planned(channel, store, &ask, desired).await? {
-        Ok(prepared) => Ok(Outlook::Ready(Box::new(Ready { prepared, settlement, judged }))),
-        Err(why) => Ok(Outlook::Full(why)),
+    Ok(Outlook::Ready(Box::new(Ready { prepared, settlement, judged })))
+}
+
+/// Who has left and is still to be removed, among entries that are not looked at now: the guard may have stopped it, and
+/// then no group loses such a member either before both are judged together.
+async fn leavers<St: Store>(
+    store: &St,
+    channel: &ChannelName,
+    pending: &BTreeSet<EntryId>,
+) -> Result<BTreeSet<EntryId>, CycleError> {
+    if pending.is_empty() {
+        return Ok(BTreeSet::new());
     }
+    let seats = store.seats(channel, SeatQuestion::Of(pending.clone())).await?;
+    let stay: BTreeSet<EntryId> = seats.into_iter().filter(|seat| seat.in_scope).map(|seat| seat.id).collect();
+    Ok(pending.difference(&stay).cloned().collect())
 }
 
 /// What was seen, judged among what is remembered; and who is to be looked at once more.
@@ -103,9 +127,10 @@ async fn desired<S: Source, T: Target, St: Store>(
     wanted: &Wanted,
     ask: &Ask<'_>,
     mut found: Affected,
+    touched: &BTreeMap<EntryId, Touched>,
 ) -> Result<Result<(Desired, BTreeSet<EntryId>), String>, CycleError> {
     let name = channel.name();
-    let again = follow_moves(&mut found);
+    let again = follow_moves(&mut found, touched);
     let capabilities = channel.target.capabilities();
     let mapping = channel.rules.mapping.of(ask.vendor);
     let mut judge = Judge::new(&channel.rules, mapping, &capabilities, &ask.little.scope_groups);
@@ -152,15 +177,20 @@ async fn desired<S: Source, T: Target, St: Store>(
 }
 
 /// A server may rewrite the groups that list an entry a moment after it was moved: until then its former name means it,
-/// if nobody else stands there. Returns the groups to look at once more.
-fn follow_moves(found: &mut Affected) -> BTreeSet<EntryId> {
-    let here: BTreeSet<&DnKey> = found.read.values().map(|entry| entry.dn.key()).collect();
+/// if nobody else stands there, not even one that is not selected. Returns the groups to look at once more.
+fn follow_moves(found: &mut Affected, touched: &BTreeMap<EntryId, Touched>) -> BTreeSet<EntryId> {
+    let mut here: BTreeMap<&DnKey, BTreeSet<&EntryId>> = BTreeMap::new();
+    let told = touched.iter().map(|(id, touched)| (id, &touched.dn));
+    for (id, dn) in told.chain(found.read.values().map(|entry| (&entry.id, &entry.dn))) {
+        here.entry(dn.key()).or_default().insert(id);
+    }
     let moved: BTreeMap<DnKey, crate::model::Dn> = found
         .read
         .values()
         .filter_map(|entry| {
             let before = found.before.get(&entry.id)?;
-            let went = before.dn.key() != entry.dn.key() && !here.contains(before.dn.key());
+            let free = here.get(before.dn.key()).is_none_or(|ids| ids.iter().all(|id| **id == entry.id));
+            let went = before.dn.key() != entry.dn.key() && free;
             went.then(|| (before.dn.key().clone(), entry.dn.clone()))
         })
         .collect();
@@ -197,7 +227,12 @@ async fn planned<S: Source, T: Target, St: Store>(
     let know = |situations| Known::new(&channel.rules, &capabilities, &snapshot, &desired, situations, None);
     let mut notes = Vec::new();
     let situations = matching::situations(channel, &know(&nothing), None, &mut notes).await?;
-    if situations.values().any(|situation| !matches!(situation, Situation::Unmatched)) {
+    // What the target holds and is to be left alone needs no full reading to be left alone.
+    let is_settled = |situation: &Situation| match situation {
+        Situation::Unmatched | Situation::Disputed(_) => true,
+        Situation::Unlinked(..) => channel.rules.existing == Existing::Never,
+    };
+    if !situations.values().all(is_settled) {
         return Ok(Err("the target holds a resource that may belong to a new entry".to_owned()));
     }
     let mut plan = plan(&know(&situations));

@@ -34,6 +34,11 @@ impl Report {
         Self { end: CycleEnd::Failed, error: Some(error), ..Self::quiet() }
     }
 
+    /// False if something that it was to look at could not be: it is told again only to whoever asks.
+    pub fn is_whole(&self) -> bool {
+        self.error.is_none() && self.prepared.as_ref().is_none_or(|prepared| prepared.desired.coverage.is_whole())
+    }
+
     /// One that found nothing to do.
     pub(super) fn quiet() -> Self {
         Self {
@@ -48,8 +53,15 @@ impl Report {
     }
 }
 
-/// What is kept of it. `judged` tells who was looked at, where that was not everybody.
-pub(super) fn summary(report: &Report, trigger: Trigger, judged: Option<&BTreeSet<EntryId>>) -> CycleSummary {
+/// Who was looked at in a cycle over changes.
+pub(super) struct Seen {
+    pub(super) judged: BTreeSet<EntryId>,
+    /// True if everybody whose change was still to be made is among them.
+    pub(super) pending: bool,
+}
+
+/// What is kept of it. `seen` tells who was looked at, where that was not everybody.
+pub(super) fn summary(report: &Report, trigger: Trigger, seen: Option<&Seen>) -> CycleSummary {
     let mut messages: Vec<String> = report.error.iter().map(ToString::to_string).collect();
     if trigger == Trigger::Preview && report.error.is_none() {
         messages.push("preview: nothing was sent to the target".into());
@@ -65,9 +77,9 @@ pub(super) fn summary(report: &Report, trigger: Trigger, judged: Option<&BTreeSe
         messages,
         counts: plan.map(|plan| counted(plan, &report.applied)).unwrap_or_default(),
         held: plan.map(|_| report.held.clone()),
-        judged: judged.cloned(),
+        judged: seen.map(|seen| seen.judged.clone()),
         // Who was stopped and is not looked at now is still stopped.
-        quarantine: plan.map(quarantine).filter(|rows| judged.is_none() || !rows.is_empty()),
+        quarantine: plan.map(quarantine).filter(|rows| seen.is_none_or(|seen| seen.pending) || !rows.is_empty()),
     }
 }
 

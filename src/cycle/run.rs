@@ -1,6 +1,7 @@
 //! A whole cycle: load → read → prepare → apply → settle → finish.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
@@ -9,7 +10,7 @@ use crate::plan::{Held, linked};
 
 use super::changes::{self, Ask, Outlook, Ready};
 use super::prepare::{Prepared, prepare, wanted_of};
-use super::report::summary;
+use super::report::{Seen, summary};
 use super::settle;
 use super::{
     Channel, CycleEnd, CycleError, CycleId, CycleStart, Depth, Part, Phase, Progress, ProgressSender, Report, SeatQuestion,
@@ -29,6 +30,10 @@ pub enum Extent {
     /// Everything.
     All,
 }
+
+/// Where only a full reading can make a change that is still to be made, there is none sooner than this after another: an
+/// entry that stays held does not make every cycle read everything.
+const APART: Duration = Duration::from_secs(300);
 
 /// Runs a cycle and keeps its history. `Trigger::Preview` applies nothing.
 pub async fn run<S: Source, T: Target, St: Store>(
@@ -74,8 +79,16 @@ impl<S: Source, T: Target, St: Store> Running<'_, S, T, St> {
     /// A cycle over what changed; over everything where that is not enough.
     async fn changes(&self, standing: Standing, heard: Option<Delta>, pending: bool) -> Result<Report, CycleError> {
         let cycle = self.begin(standing.linked).await?;
+        let looking = async {
+            let outlook = self.outlook(&standing, heard.clone(), pending).await;
+            let may_wait = pending && !standing.pending.is_empty() && standing.since_full < APART;
+            match outlook {
+                Ok(Outlook::Full(_)) if may_wait => self.outlook(&standing, heard, false).await,
+                outlook => outlook,
+            }
+        };
         let outlook = tokio::select! {
-            outlook = self.outlook(&standing, heard, pending) => outlook,
+            outlook = looking => outlook,
             () = self.stop.cancelled() => Err(CycleError::Stopped),
         };
         let (report, judged) = match outlook {
@@ -85,7 +98,7 @@ impl<S: Source, T: Target, St: Store> Running<'_, S, T, St> {
             Ok(Outlook::Nothing(watermark)) => {
                 if watermark != standing.watermark {
                     let seats = crate::model::Seats::Changed(Vec::new(), BTreeSet::new());
-                    let Standing { fingerprint, pending, .. } = standing;
+                    let (fingerprint, pending) = (standing.fingerprint.clone(), standing.pending.clone());
                     let settlement = Settlement { watermark, fingerprint, seats, pending, counted: None };
                     self.store.settle(cycle, Some(settlement)).await?;
                 }
@@ -105,7 +118,8 @@ impl<S: Source, T: Target, St: Store> Running<'_, S, T, St> {
             }
             Err(error) => (Report::failed(error), Some(BTreeSet::new())),
         };
-        self.finish(cycle, &report, judged.as_ref()).await?;
+        let seen = judged.map(|judged| Seen { pending: standing.pending.is_subset(&judged), judged });
+        self.finish(cycle, &report, seen.as_ref()).await?;
         Ok(report)
     }
 
@@ -211,8 +225,8 @@ impl<S: Source, T: Target, St: Store> Running<'_, S, T, St> {
         Ok(self.store.begin(&start).await?)
     }
 
-    async fn finish(&self, cycle: CycleId, report: &Report, judged: Option<&BTreeSet<EntryId>>) -> Result<(), CycleError> {
-        Ok(self.store.finish(cycle, &summary(report, self.trigger, judged)).await?)
+    async fn finish(&self, cycle: CycleId, report: &Report, seen: Option<&Seen>) -> Result<(), CycleError> {
+        Ok(self.store.finish(cycle, &summary(report, self.trigger, seen)).await?)
     }
 
     async fn carry_out(&self, cycle: CycleId, prepared: Prepared) -> Report {

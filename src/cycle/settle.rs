@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::model::{
-    EntryId, LinkedCounts, MemberName, Resource, ResourceType, Seat, Seats, Settlement, Standing, Status, Vendor,
+    ChannelName, EntryId, LinkedCounts, MemberName, Resource, ResourceType, Seat, Seats, Settlement, Standing, Status, Vendor,
 };
 use crate::plan::{Desired, Scope};
 
@@ -20,10 +20,32 @@ pub(super) fn fingerprint<S, T: Target>(channel: &Channel<S, T>, vendor: Vendor)
     blake3::hash(text.as_bytes()).to_hex().to_string()
 }
 
-/// Entries whose change is still to be made: held, stopped by the guard, refused, or begun and not done.
+/// Entries whose change is still to be made: held, stopped by the guard, refused, or begun and not done; and the groups
+/// that keep a member because its removal was stopped.
 pub(super) fn unfinished(prepared: &Prepared, applied: &Applied) -> BTreeSet<EntryId> {
     let held = prepared.plan.held.iter().chain(&applied.held).map(|held| held.entry_id.clone());
-    held.chain(prepared.plan.verdict.stopped.iter().map(|change| change.entry_id.clone())).collect()
+    let stopped = &prepared.plan.verdict.stopped;
+    let stay = stopped.iter().filter(|change| change.tally.users_absent > 0).map(|change| change.entry_id.clone()).collect();
+    held.chain(stopped.iter().map(|change| change.entry_id.clone())).chain(listing(prepared, &stay)).collect()
+}
+
+/// Groups that were judged and that hold one of these at the target.
+pub(super) fn listing(prepared: &Prepared, members: &BTreeSet<EntryId>) -> BTreeSet<EntryId> {
+    let links = prepared.snapshot.links.values().filter(|link| prepared.desired.entries.contains_key(&link.entry_id));
+    links.filter(|link| !link.acknowledged.members.is_disjoint(members)).map(|link| link.entry_id.clone()).collect()
+}
+
+/// What is remembered of those who were judged. One of whom nobody could tell whether it is in scope is there as it was
+/// before: it comes into no group by that.
+pub(super) fn seats(prepared: &mut Prepared, channel: &ChannelName) -> Vec<Seat> {
+    let mut seats = std::mem::take(&mut prepared.desired.seats);
+    for seat in &mut seats {
+        let scope = prepared.desired.entries.get(&seat.id).map(|judged| &judged.scope);
+        if matches!(scope, Some(Scope::Unknown(_))) {
+            seat.in_scope = prepared.snapshot.is_claimed_by(&seat.id, channel);
+        }
+    }
+    seats
 }
 
 /// What a full reading leaves; nothing where the directory does not tell its changes.
@@ -38,7 +60,7 @@ pub(super) fn after_full<S, T: Target>(
         watermark: reading.watermark?,
         fingerprint: fingerprint(channel, prepared.vendor),
         counted: Some(counted(prepared, None)),
-        seats: Seats::All(std::mem::take(&mut prepared.desired.seats), reading.containers),
+        seats: Seats::All(seats(prepared, channel.name()), reading.containers),
         pending,
     })
 }

@@ -95,7 +95,7 @@ impl<St: Store + Clone + 'static> Worker<St> {
                 Wake::Heard(Some(Heard::Change(delta))) => {
                     let Some((ear, quiet)) = &mut ear else { continue };
                     let delta = ear.until_quiet(delta, *quiet).await;
-                    // What a cycle that failed was told of is lost with it: it is asked for.
+                    // What a cycle was told of that failed, or could not see everything, is lost with it: it is asked for.
                     Extent::Changes { heard: delta.filter(|_| !hearing.behind), pending: false }
                 }
                 Wake::Heard(Some(heard)) => {
@@ -113,8 +113,8 @@ impl<St: Store + Clone + 'static> Worker<St> {
                 }
             };
             self.tell(Doing::Cycle, last, &hearing);
-            let end = self.cycle(extent).await;
-            hearing.behind = end == CycleEnd::Failed;
+            let (end, whole) = self.cycle(extent).await;
+            hearing.behind = !whole;
             last = Some(end);
             if self.retire.is_cancelled() {
                 return;
@@ -131,8 +131,9 @@ impl<St: Store + Clone + 'static> Worker<St> {
         scheduled.into_iter().chain(asked).min()
     }
 
-    /// Runs a cycle in a task of its own, so that a bug in it ends the cycle and not the worker.
-    async fn cycle(&self, extent: Extent) -> CycleEnd {
+    /// Runs a cycle in a task of its own, so that a bug in it ends the cycle and not the worker. Tells how it ended, and
+    /// whether it saw all that it was to see.
+    async fn cycle(&self, extent: Extent) -> (CycleEnd, bool) {
         let (live, store, stop) = (Arc::clone(&self.live), self.store.clone(), self.stop.clone());
         let channel = self.live.name();
         let cycle = tokio::spawn(async move {
@@ -145,16 +146,16 @@ impl<St: Store + Clone + 'static> Worker<St> {
                 if let Some(next) = outcome::next_step(&self.live, &report) {
                     tracing::warn!(%channel, "{channel}: next step at the target: {next}");
                 }
-                report.end
+                (report.end, report.is_whole())
             }
-            Ok(Err(CycleError::Stopped)) => CycleEnd::Failed,
+            Ok(Err(CycleError::Stopped)) => (CycleEnd::Failed, false),
             Ok(Err(error)) => {
                 tracing::error!(%channel, "{channel}: cycle failed: {error}");
-                CycleEnd::Failed
+                (CycleEnd::Failed, false)
             }
             Err(_) => {
                 tracing::error!(%channel, "{channel}: the cycle ended by a bug in this program; please report the lines before this one");
-                CycleEnd::Failed
+                (CycleEnd::Failed, false)
             }
         }
     }
@@ -172,7 +173,7 @@ struct Hearing {
     hears: bool,
     /// Why it does not, as it was last said.
     deaf: Option<String>,
-    /// The last cycle failed.
+    /// The last cycle failed, or did not see everything.
     behind: bool,
 }
 

@@ -1,9 +1,9 @@
 //! The directory: connection, search, decoding, one file of facts per vendor.
 //!
 //! Reading order: what is configured; the octets of the wire (walk, frames, shapes) and the guard that
-//! keeps bad ones from the LDAP library; a session with one server, and those that stay open; searches on it, page by page; entries out of
-//! answers; a whole reading; a look at some
-//! entries, and what tells where to look; the probe of the `check` command; the source itself.
+//! keeps bad ones from the LDAP library; a session with one server, and those that stay open; searches on it, page by
+//! page; entries out of answers; a whole reading; a look at some entries, and what tells where to look; the probe of the
+//! `check` command; the source itself.
 
 mod filter;
 mod settings;

@@ -122,7 +122,12 @@ impl RawEntry {
         known.extend(values);
     }
 
-    /// True if an object class holds `word`, whatever the case.
+    /// True if it is of an object class, whatever the case.
+    pub fn has_class(&self, name: &str) -> bool {
+        self.values("objectClass").iter().filter_map(AttributeValue::text).any(|class| class.eq_ignore_ascii_case(name))
+    }
+
+    /// True if a word, in lower case, is in the name of one of its object classes.
     pub fn has_class_like(&self, word: &str) -> bool {
         self.values("objectClass").iter().filter_map(AttributeValue::text).any(|class| class.to_ascii_lowercase().contains(word))
     }

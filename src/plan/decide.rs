@@ -270,7 +270,7 @@ impl<'a> Known<'a> {
             Value::Reference(id) => exists(id),
             Value::Text(_) | Value::Flag(_) => true,
         });
-        resource.members.retain(exists);
+        resource.members.retain(|id| exists(id) && self.may_list(judged, id));
         match judged.resource_type {
             ResourceType::User => {
                 resource.attributes.insert(AttributePath::known("active"), Value::Flag(judged.status == Status::Enabled));
@@ -284,6 +284,17 @@ impl<'a> Known<'a> {
             resource.attributes.extend(kept.map(|(path, value)| (path.clone(), value.clone())));
         }
         Some(resource)
+    }
+
+    /// False for one of whom nobody can tell whether it is in scope, and who was not before: it comes into no group.
+    fn may_list(&self, group: &Judged, member: &EntryId) -> bool {
+        match self.desired.entries.get(member).map(|judged| &judged.scope) {
+            Some(Scope::Unknown(_)) => {
+                let lists = |link: &Link| link.acknowledged.members.contains(member);
+                self.is_claimed(member) || self.link_of(&group.entry_id).is_some_and(lists)
+            }
+            Some(Scope::In(_) | Scope::Out(_)) | None => true,
+        }
     }
 
     fn reason(&self, judged: &Judged, link: &Link, edits: &[Edit]) -> Reason {

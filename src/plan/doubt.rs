@@ -30,6 +30,11 @@ impl Doubt {
         self.ambiguous.contains(id) || self.untold.iter().any(|ids| ids.contains(id))
     }
 
+    /// Adds entries that are to stay where they are for now, of which there is nothing to say.
+    pub fn add(&mut self, waiting: Arc<BTreeSet<EntryId>>) {
+        self.untold.push(waiting);
+    }
+
     /// What the admin should know, and can change.
     pub fn why(&self) -> Option<&str> {
         self.why.as_deref()

@@ -1,10 +1,11 @@
 //! Cycles over what changed: after each of them a full reading has nothing left to do.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use ldap2scim::cycle::CycleEnd;
-use ldap2scim::model::{EntryId, ResourceType, Status};
-use ldap2scim::plan::{GroupScope, Nesting};
+use ldap2scim::model::{AttributeName, AttributeValue, EntryId, ResourceType, Status};
+use ldap2scim::plan::{Existing, GroupScope, Limit, Nesting, Recreated};
 
 use super::support::bridge::Bridge;
 use super::support::directory::dn;
@@ -206,4 +207,149 @@ async fn who_leaves_is_revoked_in_the_same_cycle_in_each_way_of_leaving() {
             report.prepared.iter().flat_map(|prepared| prepared.desired.entries.values().map(|one| one.resource_type)).collect();
         assert!(judged.len() < 5, "{way}: {judged:?}");
     }
+}
+
+fn read_everything(report: &ldap2scim::cycle::Report) -> bool {
+    report.notes.iter().any(|note| note.starts_with("everything was read"))
+}
+
+#[tokio::test]
+async fn a_stopped_removal_stays_stopped_whatever_else_changes_and_takes_no_membership_along() {
+    let mut bridge = Bridge::start(Personality::default()).await;
+    bridge.directory.track();
+    bridge.rules.guard.window = Duration::from_secs(3600);
+    bridge.rules.guard.users = Limit { percent: 100.0, at_least: 3, at_most: Some(3) };
+    let names: Vec<String> = (0..9).map(|number| format!("u{number}")).collect();
+    names.iter().for_each(|name| bridge.directory.add_user(name));
+    let group = |names: &[String]| {
+        bridge.directory.put_group("all", &names.iter().map(String::as_str).collect::<Vec<_>>());
+    };
+    group(&names);
+    bridge.synced().await;
+    names[..3].iter().for_each(|name| bridge.directory.remove(&format!("id-{name}")));
+    bridge.synced().await;
+    assert_eq!(bridge.active(), names[3..]);
+    names[3..6].iter().for_each(|name| bridge.directory.remove(&format!("id-{name}")));
+    assert_eq!(bridge.sync().await.end, CycleEnd::Quarantined);
+    assert_eq!(bridge.active(), names[3..]);
+    assert_eq!(bridge.members("all"), names[3..]);
+    // The server takes them out of the group later, and somebody else leaves it.
+    group(&names[7..]);
+    let report = bridge.sync_heard().await;
+    assert!(!read_everything(&report), "{:?}", report.notes);
+    assert_eq!(bridge.active(), names[3..]);
+    let stay: Vec<String> = names[3..6].iter().chain(&names[7..]).cloned().collect();
+    assert_eq!(bridge.members("all"), stay, "who is only no longer a member leaves at once");
+    assert_eq!(bridge.quarantine().await, ["users"], "it is told for as long as it lasts");
+    // When the window is over they go, with their memberships, and nothing is quarantined any more.
+    bridge.pass(Duration::from_secs(7200));
+    let report = bridge.sync().await;
+    assert_eq!((report.end, read_everything(&report)), (CycleEnd::Done, false));
+    assert_eq!(bridge.active(), names[6..]);
+    assert_eq!(bridge.members("all"), names[7..]);
+    assert!(bridge.quarantine().await.is_empty());
+    assert!(bridge.prepare().await.plan.changes.is_empty());
+}
+
+#[tokio::test]
+async fn who_stays_held_does_not_make_every_cycle_read_everything() {
+    let mut bridge = Bridge::start(Personality::default()).await;
+    bridge.directory.track();
+    bridge.rules.existing = Existing::Never;
+    bridge.directory.add_user("ada");
+    bridge.synced().await;
+    bridge.provider.add_user("bob", serde_json::json!({}));
+    bridge.directory.add_user("bob");
+    for title in ["a", "b", "c"] {
+        bridge.directory.set("ada", "title", title);
+        let report = bridge.sync().await;
+        assert_eq!((report.end, read_everything(&report)), (CycleEnd::DoneWithHeld, false), "{:?}", report.notes);
+        assert_eq!(report.held.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_former_name_that_another_entry_has_taken_means_that_one() {
+    for taken in [false, true] {
+        let bridge = Bridge::start(Personality::default()).await;
+        bridge.directory.track();
+        bridge.directory.add_user("ada");
+        bridge.directory.add_user("eve");
+        bridge.directory.put_group("all", &["ada", "eve"]);
+        bridge.synced().await;
+        let was = bridge.directory.dn_of("id-ada");
+        bridge.directory.change("id-ada", |entry| entry.dn = dn("uid=ada2,ou=people,dc=example,dc=com"));
+        if taken {
+            // Nobody whom the filter selects, but somebody.
+            bridge.directory.add_user("new");
+            bridge.directory.change("id-new", |entry| (entry.dn, entry.selected) = (was.clone(), false));
+        }
+        let report = bridge.sync().await;
+        assert!(!read_everything(&report), "{:?}", report.notes);
+        let expected: &[&str] = if taken { &["eve"] } else { &["ada", "eve"] };
+        assert_eq!(bridge.members("all"), expected, "taken: {taken}");
+    }
+}
+
+#[tokio::test]
+async fn a_leaver_comes_into_no_group_while_nobody_can_tell_who_is_in_scope() {
+    let mut bridge = Bridge::start(Personality::default()).await;
+    bridge.directory.track();
+    ["ada", "bob", "eve"].iter().for_each(|name| bridge.directory.add_user(name));
+    bridge.directory.put_group("staff", &["ada", "bob", "eve"]);
+    bridge.directory.put_group("all", &["ada"]);
+    bridge.rules.users.scope = GroupScope { group_dns: vec![dn("cn=staff,ou=groups,dc=example,dc=com")], nested: true };
+    bridge.synced().await;
+    bridge.directory.put_group("staff", &["ada", "eve"]);
+    bridge.synced().await;
+    assert_eq!(bridge.active(), ["ada", "eve"]);
+    bridge.directory.change("id-g-staff", |entry| entry.members = None);
+    bridge.pass(Duration::from_secs(25 * 3600));
+    bridge.sync().await;
+    bridge.directory.put_group("all", &["ada", "bob", "eve"]);
+    bridge.sync().await;
+    assert_eq!(bridge.members("all"), ["ada", "eve"]);
+    assert_eq!(bridge.active(), ["ada", "eve"]);
+}
+
+#[tokio::test]
+async fn what_a_cycle_could_not_see_is_told_again_to_the_next() {
+    let bridge = Bridge::start(Personality::default()).await;
+    bridge.directory.track();
+    bridge.directory.add_user("ada");
+    bridge.directory.add_user("bob");
+    bridge.synced().await;
+    bridge.directory.remove("id-ada");
+    bridge.directory.set_partial(&["a page is missing"]);
+    let report = bridge.sync().await;
+    assert!(report.error.is_none() && !report.is_whole());
+    bridge.directory.set_partial(&[]);
+    let report = bridge.sync().await;
+    assert!(report.is_whole() && !read_everything(&report));
+    assert_eq!(bridge.active(), ["bob"]);
+}
+
+#[tokio::test]
+async fn a_change_that_only_a_full_reading_can_make_does_not_make_one_in_every_cycle() {
+    let mut bridge = Bridge::start(Personality::default()).await;
+    bridge.directory.track();
+    bridge.rules.groups.as_mut().unwrap().recreated = Recreated::Hold;
+    bridge.directory.add_user("ada");
+    bridge.directory.put_group("a", &["ada"]);
+    bridge.synced().await;
+    // A group made anew: both wait for the admin.
+    bridge.directory.remove("id-g-a");
+    bridge.directory.put_group("b", &["ada"]);
+    bridge.directory.change("id-g-b", |entry| {
+        entry.attributes.insert(AttributeName::new("cn"), vec![AttributeValue::from("a")]);
+    });
+    let mut full = Vec::new();
+    for minute in 0..7 {
+        bridge.directory.set("ada", "title", &format!("t{minute}"));
+        let report = bridge.sync().await;
+        assert!(report.error.is_none(), "minute {minute}: {:?}", report.error);
+        full.push(read_everything(&report));
+        assert_eq!(bridge.provider.user("ada").unwrap()["title"], format!("t{minute}"));
+    }
+    assert_eq!(full, [true, false, false, false, false, true, false]);
 }

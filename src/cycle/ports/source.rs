@@ -46,7 +46,8 @@ pub enum SourceError {
     /// No server of the list could be reached or spoken with; one sentence for each.
     #[error("no directory server could be used: {}", .0.join("; "))]
     Unreachable(Vec<String>),
-    /// The server refused the bind (invalidCredentials and kin). Not tried again until the secret changes.
+    /// The server refused the bind (invalidCredentials and kin). A password that it called wrong is not tried again until it
+    /// changes.
     #[error("{url} refused the bind as {dn}: {message}")]
     Refused {
         /// Server.

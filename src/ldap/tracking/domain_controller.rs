@@ -26,7 +26,8 @@ const DELETED_OBJECTS: &str = "18E2EA80684F11D2B9AA00C04F79F805";
 /// Ids asked for in one search: the filter of so many stays under 6 KiB.
 const IDS_AT_ONCE: usize = 100;
 
-/// Classes of entries that are there to have others below them (MS-ADSC).
+/// Classes of entries that are there to have others below them (MS-ADSC), as the vendor's facts name them; domainDNS is a
+/// domain.
 const CONTAINERS: [&str; 8] =
     ["organizationalunit", "container", "builtindomain", "domaindns", "domain", "locality", "organization", "country"];
 

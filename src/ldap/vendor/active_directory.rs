@@ -33,7 +33,7 @@ pub const FACTS: Facts = Facts {
     never_empty: &[],
     status_attributes: &[CONTROL, EXPIRES],
     status,
-    container_filter: "(|(objectClass=organizationalUnit)(objectClass=container)(objectClass=domain)(objectClass=builtinDomain))",
+    container_filter: "(|(objectClass=organizationalUnit)(objectClass=container)(objectClass=domain)(objectClass=builtinDomain)(objectClass=locality)(objectClass=organization)(objectClass=country))",
     domain_scope: true,
 };
 

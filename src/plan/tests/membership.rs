@@ -154,6 +154,18 @@ fn a_scope_group_that_cannot_be_read_takes_no_member_from_any_group() {
 }
 
 #[test]
+fn who_was_not_in_scope_comes_into_no_group_while_a_scope_group_is_missing() {
+    let world = |bob| {
+        let links = [linked_user("ada"), bob, linked_group("a", &["ada"])];
+        let mut world = World::new(&links, vec![user("ada"), user("bob"), group("a", &["ada", "bob"])]);
+        world.rules.users.scope = GroupScope { group_dns: vec![dn("cn=missing,ou=groups,dc=x")], nested: true };
+        world
+    };
+    world(unclaimed(inactive(linked_user("bob")))).expect(&[]);
+    world(linked_user("bob")).expect(&["Members ~ g-a +bob"]);
+}
+
+#[test]
 fn a_group_met_only_on_the_way_is_removed_by_a_full_reading_alone() {
     let world = || {
         let mut met = group("a", &["ada"]);

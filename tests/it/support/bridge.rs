@@ -106,9 +106,13 @@ impl Bridge {
     }
 
     async fn run_from<S: Source>(&self, source: Arc<S>, trigger: Trigger) -> Report {
+        self.run_over(source, trigger, changes()).await
+    }
+
+    async fn run_over<S: Source>(&self, source: Arc<S>, trigger: Trigger, extent: cycle::Extent) -> Report {
         let store = self.store();
         let (progress, _) = watch::channel(Progress::default());
-        let report = cycle::run(&self.channel_from(source), &store, trigger, changes(), &self.stop, &progress).await.unwrap();
+        let report = cycle::run(&self.channel_from(source), &store, trigger, extent, &self.stop, &progress).await.unwrap();
         store.close().await;
         self.pass(Duration::from_secs(60));
         report
@@ -116,6 +120,12 @@ impl Bridge {
 
     pub async fn sync(&self) -> Report {
         self.run(Trigger::Sync).await
+    }
+
+    /// A cycle of a live channel that heard of something.
+    pub async fn sync_heard(&self) -> Report {
+        let extent = cycle::Extent::Changes { heard: None, pending: false };
+        self.run_over(self.directory.clone(), Trigger::Sync, extent).await
     }
 
     /// A cycle that reads another directory than the one in memory.
@@ -162,6 +172,12 @@ impl Bridge {
         let report = self.sync().await;
         let lines: Vec<String> = self.provider.requests().iter().map(super::provider::Recorded::line).collect();
         assert!(lines.is_empty(), "a cycle with nothing to do sent {lines:?}; held {:?}", report.held);
+    }
+
+    /// What the guard stopped, as `status` shows it.
+    pub async fn quarantine(&self) -> Vec<String> {
+        let channels = ldap2scim::store::Viewer::open(self.state_dir.path()).unwrap().unwrap().channels().unwrap();
+        channels.into_iter().flat_map(|channel| channel.quarantine).map(|kind| kind.kind).collect()
     }
 
     /// Names of active users at the target, sorted.
