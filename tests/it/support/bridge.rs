@@ -67,6 +67,11 @@ impl Bridge {
         assert_eq!(self.settings.dialect.set(name, value, scim::SaidBy::Configuration), Ok(true));
     }
 
+    /// Sets the store's clock to the time of day.
+    pub fn keep_time(&self) {
+        self.now.store(Timestamp::now().as_second(), Ordering::SeqCst);
+    }
+
     /// Lets time pass for the store.
     pub fn pass(&self, duration: Duration) {
         self.now.fetch_add(i64::try_from(duration.as_secs()).unwrap(), Ordering::SeqCst);
@@ -102,13 +107,13 @@ impl Bridge {
     }
 
     async fn run(&self, trigger: Trigger) -> Report {
-        self.run_from(self.directory.clone(), trigger).await
+        self.run_from(self.directory.clone(), trigger, changes()).await
     }
 
-    async fn run_from<S: Source>(&self, source: Arc<S>, trigger: Trigger) -> Report {
+    async fn run_from<S: Source>(&self, source: Arc<S>, trigger: Trigger, extent: cycle::Extent) -> Report {
         let store = self.store();
         let (progress, _) = watch::channel(Progress::default());
-        let report = cycle::run(&self.channel_from(source), &store, trigger, changes(), &self.stop, &progress).await.unwrap();
+        let report = cycle::run(&self.channel_from(source), &store, trigger, extent, &self.stop, &progress).await.unwrap();
         store.close().await;
         self.pass(Duration::from_secs(60));
         report
@@ -120,7 +125,12 @@ impl Bridge {
 
     /// A cycle that reads another directory than the one in memory.
     pub async fn sync_from<S: Source>(&self, source: S) -> Report {
-        self.run_from(Arc::new(source), Trigger::Sync).await
+        self.run_from(Arc::new(source), Trigger::Sync, changes()).await
+    }
+
+    /// The same, and it reads everything.
+    pub async fn sync_all_from<S: Source>(&self, source: S) -> Report {
+        self.run_from(Arc::new(source), Trigger::Sync, cycle::Extent::All).await
     }
 
     pub async fn resync(&self) -> Report {
