@@ -280,7 +280,7 @@ impl Site {
     /// Waits until no group lists the former DN any more.
     async fn until_rewritten(&self, step: &Step) {
         let Some(former) = step.former else { return };
-        let line = format!("member: {}", self.mode.user_dn(former));
+        let line = format!("member: {}", self.mode.user_dn(former).replace(",ou=Away,ou=People", ",ou=Away"));
         let deadline = std::time::Instant::now() + Duration::from_secs(20);
         while self.printed("(member=*)", "member").lines().any(|member| member.eq_ignore_ascii_case(&line)) {
             assert!(std::time::Instant::now() < deadline, "{line} is still there");
@@ -329,6 +329,12 @@ impl World {
         self.groups.values_mut().for_each(|members| members.retain(|member| member != name));
     }
 
+    /// Into the scope and among the staff.
+    fn comes(&mut self, name: &str) {
+        assert!(self.active.insert(name.to_owned()));
+        self.groups.get_mut("staff").unwrap().insert(name.to_owned());
+    }
+
     fn is_now(&mut self, name: &str, new: &str) {
         for names in self.groups.values_mut().chain([&mut self.active]) {
             if names.remove(name) {
@@ -368,13 +374,38 @@ fn deletion(name: &'static str, change: fn(&Site) -> String, truth: fn(&mut Worl
 fn steps() -> Vec<Step> {
     vec![
         deletion("deleted", |site| site.mode.deleted(&site.mode.user_dn("del")), |world, _| world.leaves("del")),
+        Step {
+            former: Some("mov"),
+            ..step(
+                "moved out of the base",
+                |site| {
+                    let rdn = if site.mode.is_ad() { "CN=mov" } else { "uid=mov" };
+                    site.mode.moved(&site.mode.user_dn("mov"), rdn, "ou=Away,")
+                },
+                |world, _| world.leaves("mov"),
+            )
+        },
+        Step {
+            former: Some("mov,ou=Away"),
+            ..step(
+                "moved into the base",
+                |site| {
+                    let (rdn, away) = if site.mode.is_ad() { ("CN=mov", "ou=Away") } else { ("uid=mov", "ou=Away") };
+                    site.mode.moved(&format!("{rdn},{away},{}", site.mode.suffix()), rdn, "ou=People,")
+                },
+                |world, _| world.comes("mov"),
+            )
+        },
         step(
-            "moved out of the base",
+            "hired",
             |site| {
-                let rdn = if site.mode.is_ad() { "CN=mov" } else { "uid=mov" };
-                site.mode.moved(&site.mode.user_dn("mov"), rdn, "ou=Away,")
+                let mode = site.mode;
+                let user = mode.user("new").replacen('\n', "\nchangetype: add\n", 1);
+                let joins =
+                    ["scope", "staff"].map(|group| mode.modify(&mode.group_dn(group), "add", "member", &mode.user_dn("new")));
+                user + &joins.concat()
             },
-            |world, _| world.leaves("mov"),
+            |world, _| world.comes("new"),
         ),
         step(
             "changed so that the filter no longer matches",
@@ -479,7 +510,7 @@ async fn everything_is_seen_at_once(mode: Mode) {
         }
         assert_eq!(report.end, CycleEnd::Done, "{context}: {:?} {:?} {:?}", report.error, report.held, report.notes);
         assert_eq!(is_of_changes(&report), !step.reads_everything, "{context}: {:?}", report.notes);
-        assert_eq!(site.target(), world, "{context}; {:?}", report.notes);
+        assert_eq!(site.target(), world, "{context}; {}", words(&report));
         assert_eq!(site.manager("bob").as_deref(), Some("nora"), "{context}");
         if step.name == "renamed" {
             assert!(renamed.is_some() && resource("rena") == renamed, "{context}: one resource under a new name");
@@ -491,11 +522,21 @@ async fn everything_is_seen_at_once(mode: Mode) {
 }
 
 impl Site {
-    /// A cycle over everything changes nothing and was told of everything.
-    async fn nothing_is_left(&self, context: &str) {
+    /// A cycle for which everything is due to be read.
+    async fn full(&mut self) -> Report {
+        let every = std::mem::replace(&mut self.bridge.full_every, Duration::ZERO);
+        let report = self.bridge.sync_from(self.directory()).await;
+        self.bridge.full_every = every;
+        assert!(report.prepared.as_ref().is_some_and(|prepared| prepared.desired.coverage.is_full()), "{}", words(&report));
+        report
+    }
+
+    /// Reading everything finds nothing to do, and nothing of which nobody had told.
+    async fn nothing_is_left(&mut self, context: &str) {
         self.bridge.provider.forget_requests();
-        let report = self.bridge.sync_all_from(self.directory()).await;
-        assert_eq!(report.end, CycleEnd::Done, "{context}, then everything: {:?} {:?}", report.error, report.held);
+        let report = self.full().await;
+        assert_eq!(report.end, CycleEnd::Done, "{context}, then everything: {}", words(&report));
+        assert_eq!(report.notes, Vec::<String>::new(), "{context}, then everything");
         let writes: Vec<String> = self.bridge.provider.writes().iter().map(|write| write.line()).collect();
         assert!(writes.is_empty(), "{context}: a full reading left {writes:?}");
     }
@@ -557,6 +598,21 @@ async fn leaving_is_seen_at_once_by_usn_and_deletions_when_ids_are_read() {
 #[tokio::test]
 async fn leaving_is_seen_at_once_by_dirsync() {
     everything_is_seen_at_once(Mode::DirSync(Account::SeesDeletedAndMayReplicate)).await;
+}
+
+#[tokio::test]
+async fn a_full_reading_finds_what_nobody_told_and_says_so() {
+    for mode in [Mode::Timestamp, Mode::Usn(Account::Plain)] {
+        let mut site = Site::open(mode).await;
+        let mut world = beginning();
+        site.change(&site.mode.deleted(&site.mode.user_dn("way")));
+        let report = site.full().await;
+        world.leaves("way");
+        assert_eq!(site.target(), world, "{mode:?}: {}", words(&report));
+        let says = |note: &String| note.contains("of which nothing had been told") && note.contains("=way,");
+        assert!(report.notes.iter().any(says), "{mode:?}: {:?}", report.notes);
+        site.nothing_is_left(&format!("{mode:?}: what nobody told")).await;
+    }
 }
 
 #[tokio::test]

@@ -29,6 +29,8 @@ pub struct Bridge {
     pub state_dir: tempfile::TempDir,
     pub stop: CancellationToken,
     pub settings: scim::Settings,
+    /// Between two readings of everything.
+    pub full_every: Duration,
     now: Arc<AtomicI64>,
 }
 
@@ -52,6 +54,7 @@ impl Bridge {
             workers: 4,
             state_dir: state_dir(),
             stop: CancellationToken::new(),
+            full_every: Duration::from_secs(24 * 60 * 60),
             now: Arc::new(AtomicI64::new(1_780_000_000)),
         }
     }
@@ -102,18 +105,18 @@ impl Bridge {
             source,
             target: Arc::new(scim::Provider::new(self.settings.clone()).unwrap()),
             workers: self.workers,
-            full_every: Duration::from_secs(24 * 60 * 60),
+            full_every: self.full_every,
         }
     }
 
     async fn run(&self, trigger: Trigger) -> Report {
-        self.run_from(self.directory.clone(), trigger, changes()).await
+        self.run_from(self.directory.clone(), trigger).await
     }
 
-    async fn run_from<S: Source>(&self, source: Arc<S>, trigger: Trigger, extent: cycle::Extent) -> Report {
+    async fn run_from<S: Source>(&self, source: Arc<S>, trigger: Trigger) -> Report {
         let store = self.store();
         let (progress, _) = watch::channel(Progress::default());
-        let report = cycle::run(&self.channel_from(source), &store, trigger, extent, &self.stop, &progress).await.unwrap();
+        let report = cycle::run(&self.channel_from(source), &store, trigger, changes(), &self.stop, &progress).await.unwrap();
         store.close().await;
         self.pass(Duration::from_secs(60));
         report
@@ -125,12 +128,7 @@ impl Bridge {
 
     /// A cycle that reads another directory than the one in memory.
     pub async fn sync_from<S: Source>(&self, source: S) -> Report {
-        self.run_from(Arc::new(source), Trigger::Sync, changes()).await
-    }
-
-    /// The same, and it reads everything.
-    pub async fn sync_all_from<S: Source>(&self, source: S) -> Report {
-        self.run_from(Arc::new(source), Trigger::Sync, cycle::Extent::All).await
+        self.run_from(Arc::new(source), Trigger::Sync).await
     }
 
     pub async fn resync(&self) -> Report {
