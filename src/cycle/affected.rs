@@ -230,6 +230,7 @@ impl<S: Source, St: Store> Searching<'_, S, St> {
         };
         places.extend(above.iter().filter(|seat| seat.in_scope || lists_former(seat)).map(place_of));
         places.extend(self.unknown(&concerns).await?);
+        add(self.seats(SeatQuestion::Elsewhere(self.newcomers(seen))).await?, &mut places);
         if !concerns.changed.is_empty() && self.decides_scope(&above, seen) {
             let listed = self.seats(SeatQuestion::At(concerns.changed.clone())).await?;
             let groups = listed.iter().filter(|seat| seat.resource_type == ResourceType::Group).map(|seat| seat.id.clone());
@@ -254,6 +255,13 @@ impl<S: Source, St: Store> Searching<'_, S, St> {
             concerns.referred.insert(entry.dn.key().clone());
         }
         Ok(())
+    }
+
+    /// First RDNs of those who were not known before. One that was moved here from where nobody looks was a member there
+    /// under another DN, and a server tells nobody that its groups list it by this one now.
+    fn newcomers(&self, seen: &BTreeSet<EntryId>) -> BTreeSet<String> {
+        let came = seen.iter().filter(|id| !self.found.before.contains_key(*id)).filter_map(|id| self.found.read.get(id));
+        came.map(|entry| entry.dn.key().leaf().to_owned()).collect()
     }
 
     /// Members that came and of whom nothing is known: groups outside the bases, perhaps.

@@ -83,6 +83,11 @@ impl DnKey {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The first RDN of it.
+    pub fn leaf(&self) -> &str {
+        parts(&self.0, ',').next().unwrap_or_default()
+    }
 }
 
 /// The normalised RDNs in order.

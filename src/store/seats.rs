@@ -56,7 +56,26 @@ pub(super) fn answer(connection: &Connection, roster: i64, question: &SeatQuesti
             )?;
             read(connection, &seats, &Told::All)
         }
+        SeatQuestion::Elsewhere(leaves) => read(connection, &elsewhere(connection, roster, leaves)?, &Told::All),
     }
+}
+
+/// Rows of the groups that list a DN with one of these first RDNs, under which nobody is known.
+fn elsewhere(connection: &Connection, roster: i64, leaves: &BTreeSet<String>) -> Result<BTreeSet<i64>, Fault> {
+    // All that begins with the leaf and a comma lies before the leaf with a hyphen, the next character.
+    let mut find = connection.prepare_cached(
+        "SELECT seat_member.seat FROM roster_name CROSS JOIN seat_member ON seat_member.name = roster_name.id
+         WHERE roster_name.roster = ?1 AND roster_name.is_alias = 0 AND roster_name.text >= ?2 AND roster_name.text < ?2 || '-'
+           AND substr(roster_name.text, length(?2) + 1, 1) IN ('', ',')
+           AND NOT EXISTS (SELECT 1 FROM seat_name WHERE seat_name.name = roster_name.id)",
+    )?;
+    let mut rows = BTreeSet::new();
+    for leaf in leaves {
+        for row in find.query_map(params![roster, leaf], |row| row.get(0))? {
+            rows.insert(row?);
+        }
+    }
+    Ok(rows)
 }
 
 /// Groups that list one of these names, those that list them, and so on.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use ldap2scim::cycle::{CycleEnd, Report};
 use ldap2scim::ldap::{Directory, Settings, Tracking};
+use ldap2scim::model::Coverage;
 use ldap2scim::plan::UserRemoval;
 
 use crate::support::bridge::Bridge;
@@ -29,6 +30,7 @@ struct Office {
     slapd: Slapd,
     proxy: Proxy,
     bridge: Bridge,
+    tracking: Tracking,
     /// Turns so far: the newest user is named by it.
     turns: usize,
 }
@@ -42,8 +44,12 @@ fn names<T: AsRef<str>>(names: &[T]) -> BTreeSet<String> {
 }
 
 impl Office {
-    /// Opened and synchronised once.
+    /// Opened and synchronised once; everything is read in each cycle.
     async fn open() -> Self {
+        Self::open_with(Tracking::Full).await
+    }
+
+    async fn open_with(tracking: Tracking) -> Self {
         let far = |team: String| team.replace("ou=Groups", "ou=Far").replace("uid=@inner,ou=People", "cn=inner,ou=Far");
         let ldif = [
             unit("People"),
@@ -58,13 +64,22 @@ impl Office {
         ]
         .concat();
         // No overlay: what they do to groups is done in their own time.
-        let slapd = Slapd::with(Setup { ldif, overlays: vec![], ..Setup::default() });
+        let setup = match tracking {
+            Tracking::Syncrepl => {
+                let limits = "size=unlimited time=unlimited";
+                Setup { ldif, overlays: vec!["syncprov"], session_log: Some(1000), limits, ..Setup::default() }
+            }
+            _ => Setup { ldif, overlays: vec![], ..Setup::default() },
+        };
+        let slapd = Slapd::with(setup);
         let proxy = Proxy::start(slapd.port()).await;
-        proxy.limit(Limits { page: Some(2), values: Some(2) });
+        // Content synchronization knows no pages.
+        let page = (tracking != Tracking::Syncrepl).then_some(2);
+        proxy.limit(Limits { page, values: Some(2) });
         let mut bridge = Bridge::start(Personality::default()).await;
         bridge.rules.users.scope.group_dns = vec![dn("cn=scope,ou=Far,dc=example,dc=com")];
         bridge.rules.user_removal = UserRemoval::Delete;
-        let office = Self { slapd, proxy, bridge, turns: 0 };
+        let office = Self { slapd, proxy, bridge, tracking, turns: 0 };
         office.assert_clean("the first load").await;
         office
     }
@@ -75,7 +90,7 @@ impl Office {
             urls: vec![self.proxy.url()],
             page_size: 10,
             operation_timeout: LONG,
-            tracking: Tracking::Full,
+            tracking: self.tracking,
             ..self.slapd.settings()
         }
     }
@@ -126,12 +141,20 @@ impl Office {
     async fn suffer(&mut self, number: usize, asked: &Asked, fault: &Fault, told: Told, limit: Duration) {
         self.turn();
         self.proxy.strike(number, fault.clone());
-        let (active, groups) = self.target();
+        let ((active, groups), (stays, truth)) = (self.target(), self.truth());
         let settings = Settings { operation_timeout: limit, ..self.settings() };
         let report = self.bridge.sync_from(Directory::new(settings)).await;
         let context = format!("{fault:?} at request {number}, {}", asked.name);
         if is_full(&report) {
             assert_eq!(self.target(), self.truth(), "{context}: a full reading tells the truth; {}", words(&report));
+        } else if self.tracking != Tracking::Full {
+            let (still_active, still_members) = self.target();
+            let all = active.intersection(&stays).all(|name| still_active.contains(name));
+            assert!(all, "{context}: {active:?} became {still_active:?}; {}", words(&report));
+            for (group, members) in groups {
+                let all = members.intersection(&truth[group]).all(|name| still_members[group].contains(name));
+                assert!(all, "{context}: {group} of {members:?} became {:?}; {}", still_members[group], words(&report));
+            }
         } else {
             let (still_active, still_members) = self.target();
             assert!(still_active.is_superset(&active), "{context}: {active:?} became {still_active:?}");
@@ -140,6 +163,8 @@ impl Office {
             }
         }
         let must_tell = match told {
+            // What changed is looked at again, or everything is read in the same cycle: it may well be whole.
+            _ if self.tracking != Tracking::Full => false,
             Told::Nowhere => false,
             Told::BelowBases => asked.is_page(),
             // A connection that is kept and does not answer the question whether it is alive is made anew, and that is all.
@@ -231,4 +256,50 @@ async fn nobody_loses_anything_where_the_server_falls_silent() {
             office.suffer(number, asked, &Fault::Stall(messages), Told::Everywhere, Duration::from_millis(500)).await;
         }
     }
+}
+
+/// What befalls the requests of a cycle over what changed. Each suffers a third of the faults, its neighbours the others.
+async fn nobody_loses_anything_in_cycles_over_changes(tracking: Tracking) {
+    let mut office = Office::open_with(tracking).await;
+    let asked = office.requests().await;
+    office.turn();
+    let report = office.bridge.sync_from(Directory::new(office.settings())).await;
+    let coverage = report.prepared.as_ref().map(|prepared| &prepared.desired.coverage);
+    assert!(coverage == Some(&Coverage::Changes), "it is no cycle over changes: {}", words(&report));
+    let mut struck = 0;
+    for (number, asked) in asked.iter().enumerate() {
+        let total: usize = asked.answer.iter().sum();
+        let last = asked.answer.len() - 1;
+        let faults = [
+            Fault::Cut(0),
+            Fault::Result(4, last.min(1)),
+            Fault::Stall(last),
+            Fault::Reset(total / 2),
+            Fault::Result(51, 0),
+            Fault::Referral(0),
+            Fault::Cut(total.saturating_sub(1)),
+            Fault::Result(53, last.min(1)),
+            Fault::Reference,
+            Fault::OtherCookie,
+            Fault::Twice,
+            Fault::Octets(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()),
+        ];
+        for (_, fault) in faults.iter().enumerate().filter(|(index, _)| (index + number) % 3 == 0) {
+            let limit = if matches!(fault, Fault::Stall(_)) { Duration::from_millis(300) } else { LONG };
+            office.suffer(number, asked, fault, Told::Nowhere, limit).await;
+            struck += usize::from(office.proxy.has_struck());
+        }
+    }
+    assert!(struck > asked.len(), "{struck} faults at {} requests", asked.len());
+    println!("{} requests, {struck} faults", asked.len());
+}
+
+#[tokio::test]
+async fn nobody_loses_anything_whatever_befalls_a_cycle_over_changes_by_timestamp() {
+    nobody_loses_anything_in_cycles_over_changes(Tracking::Timestamp).await;
+}
+
+#[tokio::test]
+async fn nobody_loses_anything_whatever_befalls_a_cycle_over_changes_by_syncrepl() {
+    nobody_loses_anything_in_cycles_over_changes(Tracking::Syncrepl).await;
 }

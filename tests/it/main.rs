@@ -13,6 +13,7 @@ mod documents;
 mod exchange;
 mod histories;
 mod ldap_ad_feeds;
+mod ldap_changes;
 mod ldap_connection;
 mod ldap_faults;
 #[cfg(feature = "gssapi")]

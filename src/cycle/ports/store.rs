@@ -175,6 +175,8 @@ pub enum SeatQuestion {
     Below(BTreeSet<EntryId>),
     /// Users that refer to one of these.
     Referring(BTreeSet<DnKey>),
+    /// Groups that list a DN with one of these first RDNs, normalised, under which nobody is known.
+    Elsewhere(BTreeSet<String>),
 }
 
 /// What survives a restart. Every method that changes something is durable when it returns.

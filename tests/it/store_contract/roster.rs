@@ -249,6 +249,11 @@ fn walked(seats: &BTreeMap<EntryId, Seat>, question: &SeatQuestion) -> BTreeMap<
     match question {
         SeatQuestion::Of(ids) => of(&|seat| ids.contains(&seat.id)),
         SeatQuestion::At(names) => of(&|seat| is_at(seat, names)),
+        SeatQuestion::Elsewhere(leaves) => {
+            let at: BTreeSet<MemberName> = seats.values().flat_map(|seat| seat.names().collect::<Vec<_>>()).collect();
+            let is_asked = |name: &MemberName| matches!(name, MemberName::Dn(key) if leaves.contains(key.leaf()));
+            of(&|seat| listed(seat).iter().any(|name| is_asked(name) && !at.contains(name)))
+        }
         SeatQuestion::Referring(keys) => of(&|seat| !seat.references.is_disjoint(keys)),
         SeatQuestion::Above(asked) => {
             let mut names = asked.clone();
@@ -339,6 +344,7 @@ pub async fn questions_are_answered_as_a_walk_over_every_seat_would<S: Subject>(
                 SeatQuestion::Above(several(&mut random)),
                 SeatQuestion::Below(ids(&mut random)),
                 SeatQuestion::Referring(dns(several(&mut random))),
+                SeatQuestion::Elsewhere(dns(several(&mut random)).iter().map(|key| key.leaf().to_owned()).collect()),
             ];
             for question in questions {
                 let told = ask(&store, question.clone()).await;

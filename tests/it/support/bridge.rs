@@ -29,6 +29,8 @@ pub struct Bridge {
     pub state_dir: tempfile::TempDir,
     pub stop: CancellationToken,
     pub settings: scim::Settings,
+    /// Between two readings of everything.
+    pub full_every: Duration,
     now: Arc<AtomicI64>,
 }
 
@@ -52,6 +54,7 @@ impl Bridge {
             workers: 4,
             state_dir: state_dir(),
             stop: CancellationToken::new(),
+            full_every: Duration::from_secs(24 * 60 * 60),
             now: Arc::new(AtomicI64::new(1_780_000_000)),
         }
     }
@@ -65,6 +68,11 @@ impl Bridge {
     /// Sets a knob of the target's dialect, as a configuration would.
     pub fn knob(&mut self, name: &str, value: &str) {
         assert_eq!(self.settings.dialect.set(name, value, scim::SaidBy::Configuration), Ok(true));
+    }
+
+    /// Sets the store's clock to the time of day.
+    pub fn keep_time(&self) {
+        self.now.store(Timestamp::now().as_second(), Ordering::SeqCst);
     }
 
     /// Lets time pass for the store.
@@ -97,7 +105,7 @@ impl Bridge {
             source,
             target: Arc::new(scim::Provider::new(self.settings.clone()).unwrap()),
             workers: self.workers,
-            full_every: Duration::from_secs(24 * 60 * 60),
+            full_every: self.full_every,
         }
     }
 
