@@ -58,6 +58,12 @@ impl Company {
         Self { users, groups: (0..groups).map(group).collect() }
     }
 
+    /// The same with one group more, of the first users.
+    pub fn with_group_of(mut self, members: usize) -> Self {
+        self.groups.push(Group { users: (0..members.min(self.users)).collect(), nested: Vec::new() });
+        self
+    }
+
     /// How many users.
     pub fn users(&self) -> usize {
         self.users

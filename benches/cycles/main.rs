@@ -1,16 +1,18 @@
 //! Cycles side by side with their yardsticks: the initial load, one with nothing changed, one with 1 % changed,
 //! beside `ldapsearch` reading the same attributes and beside a plain load generator against the same sink; a full target
-//! adopted; a slow target and one that hands out tokens, beside what they can take.
-//! Fails if more requests were sent than allowed, if the sink does not hold what it should, or if what a target can take
+//! adopted; a large directory read in full, beside a plain loop that reads it, and what changed in it; a slow target and one that hands out tokens, beside what they can take.
+//! Fails if reading takes longer than wanted, if more requests were sent than allowed, if the sink does not hold what it should, or if what a target can take
 //! is not used.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod bare;
 mod company;
 mod load;
 mod measure;
 mod pace;
 mod program;
+mod reading;
 mod server;
 mod sink;
 mod table;
@@ -33,9 +35,12 @@ struct Options {
     workers: usize,
     latency: Duration,
     program: PathBuf,
+    large: reading::Sizes,
+    reading_only: bool,
 }
 
-const USAGE: &str = "options: --users N (10000)  --groups M (500)  --workers W (16)  --latency-ms T (0)  --program PATH";
+const USAGE: &str = "options: --users N (10000)  --groups M (500)  --workers W (16)  --latency-ms T (0)  --program PATH
+to be read: --large-users N (100000)  --large-groups M (5000)  --largest-group K (50000)  --reading-only yes";
 
 fn options(arguments: &[String]) -> Result<Options, String> {
     let mut options = Options {
@@ -44,6 +49,8 @@ fn options(arguments: &[String]) -> Result<Options, String> {
         workers: 16,
         latency: Duration::ZERO,
         program: PathBuf::from(env!("CARGO_BIN_EXE_ldap2scim")),
+        large: reading::Sizes { users: 100_000, groups: 5_000, largest: 50_000 },
+        reading_only: false,
     };
     let mut rest = arguments.iter();
     while let Some(name) = rest.next() {
@@ -57,11 +64,15 @@ fn options(arguments: &[String]) -> Result<Options, String> {
             "--groups" => options.groups = number()?,
             "--workers" => options.workers = number()?,
             "--latency-ms" => options.latency = Duration::from_millis(number()? as u64),
+            "--large-users" => options.large.users = number()?,
+            "--large-groups" => options.large.groups = number()?,
+            "--largest-group" => options.large.largest = number()?,
+            "--reading-only" => options.reading_only = value == "yes",
             "--program" => options.program = PathBuf::from(value),
             other => return Err(format!("{other}: no such option")),
         }
     }
-    if options.users < 100 || options.groups < 10 || options.workers == 0 {
+    if options.users.min(options.large.users) < 100 || options.large.groups < 10 || options.groups < 10 || options.workers == 0 {
         return Err("at least 100 users, 10 groups and one worker".to_owned());
     }
     Ok(options)
@@ -77,6 +88,10 @@ fn main() -> ExitCode {
         load::list(&arguments[1..]);
         return ExitCode::SUCCESS;
     }
+    if arguments.first().is_some_and(|first| first == bare::AS_READER) {
+        bare::run(&arguments[1..]);
+        return ExitCode::SUCCESS;
+    }
     match options(&arguments) {
         Ok(options) => bench(&options),
         Err(problem) => {
@@ -88,6 +103,11 @@ fn main() -> ExitCode {
 
 fn bench(options: &Options) -> ExitCode {
     let directory = tempfile::tempdir().unwrap();
+    if options.reading_only {
+        let mut faults = Vec::new();
+        reading::large(&options.program, directory.path(), &options.large, &mut faults);
+        return told(&faults);
+    }
     let mut company = Company::new(options.users, options.groups);
     println!("{} users, {} groups, {} memberships after flattening", options.users, options.groups, company.memberships());
     let ldif = directory.path().join("company.ldif");
@@ -97,7 +117,7 @@ fn bench(options: &Options) -> ExitCode {
     let program = Program::new(&options.program, directory.path(), &slapd);
     let channel = program.channel("all", &sink, &Channel { workers: options.workers, ..Channel::default() });
 
-    let mut faults = Vec::new();
+    let (mut faults, mut noticed) = (Vec::new(), Vec::new());
     let mut cycle = |name: &str, at_most: u64, company: &Company| {
         sink.forget_traffic();
         let measured = channel.sync(name, &mut faults);
@@ -112,6 +132,7 @@ fn bench(options: &Options) -> ExitCode {
     let initial_at_most = (options.users + options.groups + company.member_chunks() + company::LATE_REFERENCES + 5) as u64;
     let initial = cycle("initial load", initial_at_most, &company);
     let unchanged = cycle("nothing changed", 0, &company);
+    reading::nothing_new(&channel, &slapd, options.users, &mut noticed);
     let changes = company.change_one_percent();
     slapd.modify(&changes.ldif);
     let changed = cycle("1 % changed", changes.requests_at_most, &company);
@@ -146,9 +167,15 @@ fn bench(options: &Options) -> ExitCode {
     for (name, (_, traffic)) in [("initial load", &initial), ("1 % changed", &changed), ("a full target adopted", &adopted)] {
         println!("{name}: {traffic}");
     }
+    faults.extend(noticed);
+    reading::large(&options.program, directory.path(), &options.large, &mut faults);
     pace::slow(&program, options.users, directory.path(), &mut faults);
     pace::tokens(&program, options.users, &mut faults);
-    for fault in &faults {
+    told(&faults)
+}
+
+fn told(faults: &[String]) -> ExitCode {
+    for fault in faults {
         println!("FAULT {fault}");
     }
     if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -94,7 +94,16 @@ impl<'a> Program<'a> {
 impl Configured<'_> {
     /// Runs one cycle; a failure is told with the end of what it printed.
     pub fn sync(&self, name: &str, faults: &mut Vec<String>) -> Measured {
-        let measured = measure(Command::new(self.program).arg("--config").arg(&self.config).arg("sync"), &self.output);
+        self.run(&["sync"], name, faults)
+    }
+
+    /// The same over everything, whatever the directory tells of changes.
+    pub fn sync_full(&self, name: &str, faults: &mut Vec<String>) -> Measured {
+        self.run(&["sync", "--full"], name, faults)
+    }
+
+    fn run(&self, command: &[&str], name: &str, faults: &mut Vec<String>) -> Measured {
+        let measured = measure(Command::new(self.program).arg("--config").arg(&self.config).args(command), &self.output);
         if !measured.succeeded {
             let text = std::fs::read_to_string(&self.output).unwrap_or_default();
             let end: Vec<&str> = text.lines().rev().take(12).collect();

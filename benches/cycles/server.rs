@@ -7,6 +7,17 @@ use std::process::{Command, Stdio};
 use super::company;
 use super::measure::{Measured, measure};
 
+/// What the program reads, users and then groups: base, filter, attributes.
+pub const SEARCHES: [(&str, &str, &str); 2] = [
+    (
+        company::PEOPLE,
+        "(objectClass=inetOrgPerson)",
+        "uid cn sn givenName displayName mail title departmentNumber employeeNumber telephoneNumber mobile \
+         facsimileTelephoneNumber street l st postalCode preferredLanguage manager pwdAccountLockedTime entryUUID",
+    ),
+    (company::GROUPS, "(objectClass=groupOfNames)", "cn member entryUUID"),
+];
+
 /// A running slapd.
 pub struct Slapd {
     pub url: String,
@@ -50,15 +61,18 @@ impl Slapd {
         assert!(child.wait().unwrap().success(), "ldapmodify failed");
     }
 
+    /// `ldapsearch` asks for the root DSE.
+    pub fn ask(&self) -> Measured {
+        let mut command = Command::new("ldapsearch");
+        command.args(["-LLL", "-x", "-H", &self.url, "-D", &self.bind_dn, "-w", &self.bind_password]);
+        let measured = measure(command.args(["-s", "base", "-b", ""]), Path::new("/dev/null"));
+        assert!(measured.succeeded, "ldapsearch failed");
+        measured
+    }
+
     /// The yardstick: `ldapsearch` reads the same entries and attributes, in pages, users and then groups.
     pub fn search(&self) -> Measured {
-        let of_users = "uid cn sn givenName displayName mail title departmentNumber employeeNumber telephoneNumber mobile \
-                        facsimileTelephoneNumber street l st postalCode preferredLanguage manager pwdAccountLockedTime entryUUID";
-        let searches = [
-            (company::PEOPLE, "(objectClass=inetOrgPerson)", of_users),
-            (company::GROUPS, "(objectClass=groupOfNames)", "cn member entryUUID"),
-        ];
-        let measured = searches.map(|(base, filter, attributes)| {
+        let measured = SEARCHES.map(|(base, filter, attributes)| {
             let mut command = Command::new("ldapsearch");
             command.args(["-LLL", "-x", "-H", &self.url, "-D", &self.bind_dn, "-w", &self.bind_password]);
             command.args(["-E", "pr=500/noprompt", "-b", base, filter]).args(attributes.split_whitespace());
@@ -68,6 +82,7 @@ impl Slapd {
         });
         Measured {
             wall: measured.iter().map(|each| each.wall).sum(),
+            cpu: measured.iter().map(|each| each.cpu).sum(),
             peak_kb: measured.iter().map(|each| each.peak_kb).max().unwrap_or(0),
             succeeded: true,
         }

@@ -5,7 +5,7 @@ use super::sink::Traffic;
 
 /// A line of it.
 pub struct Row {
-    cells: [String; 6],
+    cells: [String; 7],
 }
 
 impl Row {
@@ -21,6 +21,7 @@ impl Row {
         let cells = [
             name.to_owned(),
             format!("{seconds:.2}"),
+            format!("{:.2}", measured.cpu.as_secs_f64()),
             requests.map_or_else(dash, |requests| requests.to_string()),
             rate.unwrap_or_else(dash),
             if measured.peak_kb == 0 { dash() } else { format!("{memory:.1}") },
@@ -31,30 +32,30 @@ impl Row {
 
     /// How many times as long as a yardstick.
     pub fn beside(mut self, yardstick: &str, ratio: Option<f64>) -> Self {
-        self.cells[5] = ratio.map(|ratio| format!("{ratio:.2} × {yardstick}")).unwrap_or_default();
+        self.cells[6] = ratio.map(|ratio| format!("{ratio:.2} × {yardstick}")).unwrap_or_default();
         self
     }
 }
 
 /// Prints the rows below a head, the columns as wide as they need to be.
 pub fn print_table(rows: &[Row]) {
-    let head = ["", "wall s", "requests", "per s", "peak MB", "time beside"].map(str::to_owned);
-    let lines: Vec<&[String; 6]> = std::iter::once(&head).chain(rows.iter().map(|row| &row.cells)).collect();
+    let head = ["", "wall s", "cpu s", "requests", "per s", "peak MB", "time beside"].map(str::to_owned);
+    let lines: Vec<&[String; 7]> = std::iter::once(&head).chain(rows.iter().map(|row| &row.cells)).collect();
     let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..6).map(width).collect();
+    let widths: Vec<usize> = (0..7).map(width).collect();
     println!();
     for (number, line) in lines.iter().enumerate() {
         let cell = |column: usize| {
             let (text, width) = (&line[column], widths[column]);
-            if column == 0 || column == 5 { format!("{text:<width$}") } else { format!("{text:>width$}") }
+            if column == 0 || column == 6 { format!("{text:<width$}") } else { format!("{text:>width$}") }
         };
-        println!("| {} |", (0..6).map(cell).collect::<Vec<_>>().join(" | "));
+        println!("| {} |", (0..7).map(cell).collect::<Vec<_>>().join(" | "));
         if number == 0 {
             let rule = |column: usize| {
                 let dashes = "-".repeat(widths[column]);
-                if column == 0 || column == 5 { format!("{dashes}-") } else { format!("{dashes}:") }
+                if column == 0 || column == 6 { format!("{dashes}-") } else { format!("{dashes}:") }
             };
-            println!("| {}|", (0..6).map(rule).collect::<Vec<_>>().join("| "));
+            println!("| {}|", (0..7).map(rule).collect::<Vec<_>>().join("| "));
         }
     }
 }

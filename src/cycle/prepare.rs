@@ -40,21 +40,54 @@ pub struct Prepared {
 /// Picks entries to keep whole, for `explain`.
 pub type Watch<'a> = &'a (dyn Fn(&Entry) -> bool + Send + Sync);
 
+/// What a directory says, and what it is.
+pub(super) struct Read {
+    vendor: Vendor,
+    desired: Desired,
+    watched: Vec<Entry>,
+    reading: Reading,
+}
+
 /// Reads, asks and plans.
 pub async fn prepare<S: Source, T: Target>(
     channel: &Channel<S, T>,
-    mut snapshot: Snapshot,
+    snapshot: Snapshot,
     depth: Depth,
     watch: Option<Watch<'_>>,
     progress: &ProgressSender,
 ) -> Result<Prepared, CycleError> {
-    remember(channel, &snapshot, depth);
+    let read = read_for(channel, &snapshot, depth, watch, progress).await?;
+    planned(channel, snapshot, read, depth, progress).await
+}
+
+/// Reads the directory. Of what is remembered only the scope groups, what the target can and whether it is the first cycle
+/// are looked at: all else may be loaded meanwhile.
+pub(super) async fn read_for<S: Source, T: Target>(
+    channel: &Channel<S, T>,
+    snapshot: &Snapshot,
+    depth: Depth,
+    watch: Option<Watch<'_>>,
+    progress: &ProgressSender,
+) -> Result<Read, CycleError> {
+    remember(channel, snapshot, depth);
     let vendor = channel.source.identify().await?;
     // What a target can changes seldom, so it is not asked in every cycle.
     if snapshot.first || depth == Depth::Full {
         channel.target.discover().await;
     }
-    let (mut desired, watched, reading) = read(channel, vendor, &snapshot.scope_groups, watch, progress).await?;
+    let (desired, watched, reading) = read(channel, vendor, &snapshot.scope_groups, watch, progress).await?;
+    Ok(Read { vendor, desired, watched, reading })
+}
+
+/// Asks and plans.
+pub(super) async fn planned<S: Source, T: Target>(
+    channel: &Channel<S, T>,
+    mut snapshot: Snapshot,
+    read: Read,
+    depth: Depth,
+    progress: &ProgressSender,
+) -> Result<Prepared, CycleError> {
+    let Read { vendor, mut desired, watched, reading } = read;
     progress.send_replace(Progress { phase: Phase::Matching, ..Progress::default() });
     let (recovered, unclear) = recover::look_up(channel, &mut snapshot).await?;
     let mut notes = Vec::new();

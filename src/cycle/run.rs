@@ -9,7 +9,7 @@ use crate::model::{Changes, Delta, EntryId, Seat, Settlement, Standing};
 use crate::plan::{Held, linked};
 
 use super::changes::{self, Ask, Outlook, Ready};
-use super::prepare::{Prepared, prepare, wanted_of};
+use super::prepare::{Prepared, planned, read_for, wanted_of};
 use super::report::{Seen, summary};
 use super::settle;
 use super::{
@@ -147,19 +147,33 @@ impl<S: Source, T: Target, St: Store> Running<'_, S, T, St> {
             Trigger::Resync => Depth::Full,
         };
         let channel = self.channel;
-        let snapshot = self.store.load(&channel.target_name, channel.name(), channel.rules.guard.window).await?;
-        let (first, known) = (snapshot.first, snapshot.knowledge.clone());
-        let cycle = match begun {
-            Some(cycle) => cycle,
-            None => self.begin(linked(&snapshot, channel.name()).0).await?,
-        };
+        let (target, name, window) = (&channel.target_name, channel.name(), channel.rules.guard.window);
+        let little = self.store.load_some(target, name, window, &Part::default()).await?;
+        let (first, known) = (little.first, little.knowledge.clone());
         let told = match &due {
-            Some(standing) => self.told(standing, &snapshot).await?,
+            Some(standing) => self.told(standing, &little).await?,
             None => None,
         };
-        let preparing = prepare(channel, snapshot, depth, None, self.progress);
+        // What is remembered is loaded while the directory answers.
+        let loading = async {
+            let snapshot = self.store.load(target, name, window).await?;
+            let cycle = match begun {
+                Some(cycle) => cycle,
+                None => self.begin(linked(&snapshot, name).0).await?,
+            };
+            Ok::<_, CycleError>((snapshot, cycle))
+        };
+        let reading = async {
+            tokio::select! {
+                read = read_for(channel, &little, depth, None, self.progress) => read,
+                () = self.stop.cancelled() => Err(CycleError::Stopped),
+            }
+        };
+        let (loaded, read) = tokio::join!(loading, reading);
+        let (snapshot, cycle) = loaded?;
+        let planning = async { planned(channel, snapshot, read?, depth, self.progress).await };
         let prepared = tokio::select! {
-            prepared = preparing => prepared,
+            prepared = planning => prepared,
             () = self.stop.cancelled() => Err(CycleError::Stopped),
         };
         let mut report = match prepared {

@@ -40,6 +40,15 @@ impl Credit {
         self.0.taken.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
+    /// Lets an answer of this length be handed over if that can be at once.
+    pub fn try_take(&self, length: usize) -> bool {
+        let amount = u32::try_from(length).unwrap_or(OCTETS).min(OCTETS);
+        let Ok(permit) = self.0.octets.try_acquire_many(amount) else { return false };
+        permit.forget();
+        self.0.taken.lock().unwrap_or_else(PoisonError::into_inner).push_back(amount);
+        true
+    }
+
     /// Waits until an answer of this length may be handed over.
     pub async fn take(&self, length: usize) {
         let amount = u32::try_from(length).unwrap_or(OCTETS).min(OCTETS);

@@ -16,6 +16,9 @@ pub const LEFT_OUT: &str = "x-ldap2scim-left-out";
 /// An entry so many times longer than what is accepted is none: the server is taken for one that never ends.
 const ENDLESS: usize = 8;
 
+/// Octets that are read at once at most, while small messages come.
+const AT_ONCE: usize = 64 * 1024;
+
 /// Octets of the DN of an entry that is left out.
 const LONGEST_DN: usize = 64 * 1024;
 
@@ -77,9 +80,26 @@ impl Frames {
                 }
                 Ahead::More => {}
             }
+            self.make_room();
             if from.read_buf(&mut self.buffer).await? == 0 {
                 return if self.is_empty() { Ok(None) } else { Err(FrameError::CutShort) };
             }
+        }
+    }
+
+    /// True if the next message can be had without reading: all of it is here, or what stands in its place.
+    pub fn has_next(&self) -> bool {
+        let rest = self.buffer.get(self.start..).unwrap_or_default();
+        match ber::header(rest) {
+            Ok(Some(header)) => header.octets.checked_add(header.length).is_some_and(|whole| whole <= rest.len()),
+            Ok(None) | Err(_) => false,
+        }
+    }
+
+    /// A read takes no more than there is room for, and each costs the same whatever it brings.
+    fn make_room(&mut self) {
+        if self.buffer.capacity() - self.buffer.len() < AT_ONCE / 4 {
+            self.buffer.reserve(AT_ONCE);
         }
     }
 

@@ -169,12 +169,43 @@ where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
+    let mut judged = Vec::new();
+    loop {
+        let why = handed_over(server, library, &mut frames, requests, credit, &mut judged).await;
+        // What was good before the end is handed over as well.
+        if let Err(error) = library.write_all(&judged).await {
+            return format!("the connection was given up: {error}");
+        }
+        judged.clear();
+        match why {
+            Some(why) => return why,
+            None => judged.shrink_to(2 * TOGETHER),
+        }
+    }
+}
+
+/// Octets of messages that are handed over together, where they came together.
+const TOGETHER: usize = 64 * 1024;
+
+/// Judges messages up to where the next one has to be waited for; returns why no more come, if so.
+async fn handed_over<R, W>(
+    server: &mut R,
+    library: &mut W,
+    frames: &mut Frames,
+    requests: &Requests,
+    credit: &Credit,
+    good: &mut Vec<u8>,
+) -> Option<String>
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
     loop {
         let frame = match frames.next(server).await {
             Ok(Some(frame)) => frame,
-            Ok(None) => return "the server closed the connection".to_owned(),
-            Err(FrameError::Violation(violation)) => return breach(&violation),
-            Err(error) => return format!("the connection was lost: {error}"),
+            Ok(None) => return Some("the server closed the connection".to_owned()),
+            Err(FrameError::Violation(violation)) => return Some(breach(&violation)),
+            Err(error) => return Some(format!("the connection was lost: {error}")),
         };
         let judged = Message::open(&frame).and_then(|message| match message.id {
             0 => Ok(Judged::Unasked(message.result_code().unwrap_or_default())),
@@ -183,17 +214,28 @@ where
         match judged {
             Ok(Judged::Dropped) => tracing::debug!("an answer to no open request was dropped"),
             // RFC 4511 §4.4.1: the notice of disconnection is the only unsolicited notification there is.
-            Ok(Judged::Unasked(code)) => return format!("the server announced that it closes the connection (result {code})"),
-            Ok(Judged::HandedOver(charge)) => {
-                match charge {
-                    Charge::Octets => credit.take(frame.len()).await,
-                    Charge::Nothing => {}
-                }
-                if let Err(error) = library.write_all(&frame).await {
-                    return format!("the connection was given up: {error}");
-                }
+            Ok(Judged::Unasked(code)) => {
+                return Some(format!("the server announced that it closes the connection (result {code})"));
             }
-            Err(violation) => return breach(&violation),
+            Ok(Judged::HandedOver(charge)) => {
+                let is_free = match charge {
+                    Charge::Octets => credit.try_take(frame.len()),
+                    Charge::Nothing => true,
+                };
+                if !is_free {
+                    // What is kept here nobody can read, nor give credit back for.
+                    if let Err(error) = library.write_all(good).await {
+                        return Some(format!("the connection was given up: {error}"));
+                    }
+                    good.clear();
+                    credit.take(frame.len()).await;
+                }
+                good.extend_from_slice(&frame);
+            }
+            Err(violation) => return Some(breach(&violation)),
+        }
+        if good.len() >= TOGETHER || !frames.has_next() {
+            return None;
         }
     }
 }

@@ -11,7 +11,12 @@ impl AttributeName {
     /// Takes a name as a server or an admin wrote it.
     pub fn new(written: &str) -> Self {
         let name = written.split(';').next().unwrap_or(written);
-        Self(name.trim().to_ascii_lowercase().into())
+        let mut name: Arc<str> = name.trim().into();
+        // Nobody else has it yet.
+        if let Some(name) = Arc::get_mut(&mut name) {
+            name.make_ascii_lowercase();
+        }
+        Self(name)
     }
 
     /// The name in lower case.

@@ -30,7 +30,13 @@ pub struct DnError {
 impl Dn {
     /// Parses a DN. The empty text is the root.
     pub fn parse(text: &str) -> Result<Self, DnError> {
-        Ok(Self { written: text.into(), key: DnKey(key(text)?.join(",").into()) })
+        let key = match plain(text) {
+            Some(key) => key,
+            None => key(text)?.join(","),
+        };
+        let written: Arc<str> = text.into();
+        let key = if key == text { Arc::clone(&written) } else { key.into() };
+        Ok(Self { written, key: DnKey(key) })
     }
 
     /// The DN as it was written.
@@ -88,6 +94,37 @@ impl DnKey {
     pub fn leaf(&self) -> &str {
         parts(&self.0, ',').next().unwrap_or_default()
     }
+}
+
+/// The comparable form of a DN that is written without escapes, quotation marks, codes, spare spaces and anything but ASCII, as
+/// nearly all are; `None` for any other, which [`key`] reads.
+fn plain(text: &str) -> Option<String> {
+    let mut whole = String::with_capacity(text.len());
+    for rdn in text.split(',') {
+        let (name, value) = rdn.split_once('=')?;
+        let is_name = |octet: u8| octet.is_ascii_alphanumeric() || octet == b'-';
+        let is_value = |octet: u8| matches!(octet, b' '..=b'~') && !matches!(octet, b'\\' | b'"' | b'+' | b';' | b'#' | b'=');
+        let spare = value.is_empty() || value.starts_with(' ') || value.ends_with(' ') || value.contains("  ");
+        if name.is_empty() || spare || !name.bytes().all(is_name) || !value.bytes().all(is_value) {
+            return None;
+        }
+        if !whole.is_empty() {
+            whole.push(',');
+        }
+        let start = whole.len();
+        whole.push_str(name);
+        whole.get_mut(start..)?.make_ascii_lowercase();
+        let short = short_name(whole.get(start..)?);
+        if short.len() != name.len() {
+            whole.truncate(start);
+            whole.push_str(short_name(&name.to_ascii_lowercase()));
+        }
+        whole.push('=');
+        let start = whole.len();
+        whole.push_str(value);
+        whole.get_mut(start..)?.make_ascii_lowercase();
+    }
+    Some(whole)
 }
 
 /// The normalised RDNs in order.
@@ -379,6 +416,16 @@ mod tests {
                     prop_assert_eq!(dn(spelling), dn(&spellings[0]), "{} and {}", spelling, &spellings[0]);
                     prop_assert!(dn(spelling).is_within(&dn("ou=b,dc=x")));
                     prop_assert!(dn(spelling).is_named("cn", &value));
+                }
+            }
+
+            #[test]
+            fn what_is_plain_is_compared_as_anything_else(
+                rdns in proptest::collection::vec("(cn|OU|Dc|commonName|uid|E|x-y|sn|2.5.4.3|oid.2)=[ -~]{0,3}[A-Za-z0-9 '@._<>-]{0,12}", 1..5),
+            ) {
+                let text = rdns.join(",");
+                if let Some(plain) = crate::model::dn::plain(&text) {
+                    prop_assert_eq!(Ok(plain), crate::model::dn::key(&text).map(|rdns| rdns.join(",")));
                 }
             }
 

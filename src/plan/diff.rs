@@ -9,6 +9,10 @@ use super::Edit;
 /// What makes `link`'s resource into `desired`. What is uncertain is sent again, whatever it should be.
 pub fn edits(link: &Link, desired: &Resource) -> Vec<Edit> {
     let acknowledged = &link.acknowledged;
+    let is_certain = link.uncertain.paths.is_empty() && link.uncertain.members.is_empty();
+    if is_certain && acknowledged.attributes == desired.attributes && acknowledged.members == desired.members {
+        return Vec::new();
+    }
     let paths: BTreeSet<&AttributePath> =
         acknowledged.attributes.keys().chain(desired.attributes.keys()).chain(&link.uncertain.paths).collect();
     let mut edits: Vec<Edit> = paths

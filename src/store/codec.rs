@@ -11,6 +11,8 @@ use crate::plan::{Action, Edit};
 use super::fault::Fault;
 use super::words::Word;
 
+mod quick;
+
 /// Version of the form. A reader refuses a higher one and ignores keys it does not know.
 const VERSION: u64 = 1;
 
@@ -19,13 +21,13 @@ const VERSION: u64 = 1;
 pub(super) struct Paths(HashMap<String, AttributePath>);
 
 impl Paths {
-    fn parse(&mut self, text: String) -> Result<AttributePath, Fault> {
-        if let Some(path) = self.0.get(&text) {
+    fn parse(&mut self, text: &str) -> Result<AttributePath, Fault> {
+        if let Some(path) = self.0.get(text) {
             return Ok(path.clone());
         }
         let path =
-            AttributePath::parse(&text).map_err(|error| Fault::Told(format!("holds a path that cannot be read: {error}")))?;
-        self.0.insert(text, path.clone());
+            AttributePath::parse(text).map_err(|error| Fault::Told(format!("holds a path that cannot be read: {error}")))?;
+        self.0.insert(text.to_owned(), path.clone());
         Ok(path)
     }
 }
@@ -37,7 +39,11 @@ pub(super) fn attributes_text(attributes: &BTreeMap<AttributePath, Value>) -> St
 
 /// Attributes from text.
 pub(super) fn attributes(text: &str, paths: &mut Paths) -> Result<BTreeMap<AttributePath, Value>, Fault> {
-    read_attributes(&mut document(text)?, paths)
+    match quick::attributes(text, paths) {
+        Some(attributes) => Ok(attributes),
+        // It is read slowly to tell why not.
+        None => read_attributes(&mut document(text)?, paths),
+    }
 }
 
 /// An action as text.
@@ -171,7 +177,7 @@ fn read_value(json: Json) -> Result<Value, Fault> {
 
 fn read_attributes(map: &mut Map<String, Json>, paths: &mut Paths) -> Result<BTreeMap<AttributePath, Value>, Fault> {
     match take(map, "attributes")? {
-        Json::Object(pairs) => pairs.into_iter().map(|(path, value)| Ok((paths.parse(path)?, read_value(value)?))).collect(),
+        Json::Object(pairs) => pairs.into_iter().map(|(path, value)| Ok((paths.parse(&path)?, read_value(value)?))).collect(),
         _ => unreadable("attributes"),
     }
 }
@@ -213,7 +219,7 @@ fn read_edit(json: Json, paths: &mut Paths) -> Result<Edit, Fault> {
         Some(value) => read_value(value).map(Some),
     };
     let (before, after) = (side("before")?, side("after")?);
-    Ok(Edit::Attribute { path: paths.parse(take_text(&mut map, "path")?)?, before, after })
+    Ok(Edit::Attribute { path: paths.parse(&take_text(&mut map, "path")?)?, before, after })
 }
 
 #[cfg(test)]
