@@ -20,6 +20,7 @@ mod told;
 mod usn;
 
 pub use choice::Chosen;
+pub use dispatch::way;
 pub(super) use choice::choose;
 pub(super) use containers::containers;
 pub(super) use dispatch::{changes, mark, same_server, watch};
