@@ -28,6 +28,7 @@ modulepath $modules
 moduleload back_mdb
 moduleload refint
 moduleload ppolicy
+moduleload syncprov
 loglevel none
 threads 4
 database mdb
@@ -35,7 +36,7 @@ suffix "$suffix"
 directory $directory/database
 maxsize 4294967296
 envflags nosync
-index objectClass,entryUUID,member,manager,uid,cn,mail eq
+index objectClass,entryUUID,entryCSN,member,manager,uid,cn,mail eq
 rootdn "$root_dn"
 rootpw admin
 limits dn.exact="$bind_dn" size.soft=500 size.hard=500 size.pr=1000 size.prtotal=unlimited
@@ -44,6 +45,8 @@ access to * by dn.exact="$bind_dn" read by * none
 overlay refint
 refint_attributes member manager
 overlay ppolicy
+overlay syncprov
+syncprov-sessionlog 10000
 X
 cat >"$directory/services.ldif" <<X
 dn: ou=Services,$suffix

@@ -88,7 +88,10 @@ mod tests {
         };
         assert_eq!(told(true, None, 50), "changes are heard as they come, since 0");
         assert_eq!(told(true, None, 5), "unknown; the daemon gave its last sign 5");
-        assert_eq!(told(false, Some("it is down"), 99), "changes are not heard since 0, so they are asked for each minute: it is down");
+        assert_eq!(
+            told(false, Some("it is down"), 99),
+            "changes are not heard since 0, so they are asked for each minute: it is down"
+        );
         assert_eq!(told(false, None, 99), "the daemon began 0 and does not hear yet");
         assert_eq!(heard(None, at(0), |_| String::new()), "no daemon listens (`ldap2scim run`)");
     }

@@ -41,8 +41,7 @@ pub(super) fn clear(connection: &Connection) -> Result<(), Fault> {
 pub(super) fn get(connection: &Connection, channel: &str) -> Result<Option<HearingStatus>, Fault> {
     let mut statement = connection.prepare_cached("SELECT hears, why, since, signed_at FROM hearing WHERE channel = ?1")?;
     let found = statement.query_row([channel], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))).optional()?;
-    let told = |(hears, why, since, signed_at)| {
-        Ok(HearingStatus { hears, why, since: time(since)?, signed_at: time(signed_at)? })
-    };
+    let told =
+        |(hears, why, since, signed_at)| Ok(HearingStatus { hears, why, since: time(since)?, signed_at: time(signed_at)? });
     found.map(told).transpose()
 }

@@ -108,7 +108,13 @@ fn program(desk: &tempfile::TempDir) -> Command {
 fn slapd(people: &[&str]) -> Slapd {
     let ou = format!("dn: ou=People,{SUFFIX}\nobjectClass: organizationalUnit\nou: People\n\n");
     let ldif = people.iter().fold(ou, |ldif, name| ldif + &person(name));
-    Slapd::with(Setup { ldif, overlays: vec!["syncprov"], session_log: Some(10_000), ..Setup::default() })
+    Slapd::with(Setup {
+        ldif,
+        overlays: vec!["syncprov"],
+        session_log: Some(10_000),
+        limits: "size=unlimited",
+        ..Setup::default()
+    })
 }
 
 fn titled(name: &str, title: &str) -> String {
@@ -191,7 +197,8 @@ fn what_was_heard_by_a_cycle_that_failed_is_made_by_a_later_one() {
 
 #[test]
 fn a_directory_that_cannot_tell_as_it_happens_is_asked_and_status_says_why() {
-    let slapd = Slapd::start(&format!("dn: ou=People,{SUFFIX}\nobjectClass: organizationalUnit\nou: People\n\n{}", person("ada")));
+    let slapd =
+        Slapd::start(&format!("dn: ou=People,{SUFFIX}\nobjectClass: organizationalUnit\nou: People\n\n{}", person("ada")));
     let daemon = Daemon::at_slapd(&slapd);
     daemon.until("it is said why", || daemon.status()["live"]["why"].is_string());
     let live = &daemon.status()["live"];
@@ -204,13 +211,16 @@ fn a_directory_that_cannot_tell_as_it_happens_is_asked_and_status_says_why() {
 #[test]
 fn samba_notifies_and_a_cycle_by_usn_follows() {
     let user = |name: &str| {
-        format!("dn: CN={name},OU=Staff,{}\nobjectClass: user\nsAMAccountName: {name}\nuserAccountControl: 66080\n\n", samba::SUFFIX)
+        format!(
+            "dn: CN={name},OU=Staff,{}\nobjectClass: user\nsAMAccountName: {name}\nuserAccountControl: 66080\n\n",
+            samba::SUFFIX
+        )
     };
     let ou = format!("dn: OU=Staff,{}\nobjectClass: organizationalUnit\nou: Staff\n\n", samba::SUFFIX);
     let samba = Samba::start(&format!("{ou}{}{}", user("ada"), user("bob")));
     let account = Account::SeesDeleted;
     let source = format!(
-        "    urls: [\"{}\"]\n    tls: {{ ca_file: {} }}\n    tracking: usn\n    bind: {{ dn: \"{}\", password: {{ file: {} }} }}\n",
+        "    urls: [\"{}\"]\n    ca_file: {}\n    tracking: usn\n    bind: {{ dn: \"{}\", password: {{ file: {} }} }}\n",
         samba.tls_url(),
         samba.ca_file().display(),
         account.dn(),

@@ -20,8 +20,8 @@ mod told;
 mod usn;
 
 pub use choice::Chosen;
-pub use dispatch::way;
 pub(super) use choice::choose;
 pub(super) use containers::containers;
+pub use dispatch::way;
 pub(super) use dispatch::{changes, mark, same_server, watch};
 pub(in crate::ldap) use told::{Mark, Told, Way};
