@@ -49,6 +49,11 @@ impl Slapd {
         }
     }
 
+    /// DN and password of whom no limit holds.
+    pub fn root(&self) -> (&str, &str) {
+        (&self.root_dn, &self.root_password)
+    }
+
     /// Applies changes.
     pub fn modify(&self, ldif: &str) {
         let mut child = Command::new("ldapmodify")

@@ -19,6 +19,7 @@ mod change;
 mod json;
 mod overlap;
 mod text;
+mod tracking;
 
 mod check;
 mod dry_run;

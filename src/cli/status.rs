@@ -13,7 +13,7 @@ use super::change::Lists;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
-use super::{json, reminders, selection, text};
+use super::{json, reminders, selection, text, tracking};
 
 /// Shows the channels that are meant.
 pub fn run(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> {
@@ -75,7 +75,10 @@ fn lines(channel: &Channel, status: Option<&ChannelStatus>, now: Timestamp, list
     let mut lines = vec![format!("{}: {} to {}{preview}", channel.name, channel.source, channel.target)];
     match status {
         None => lines.push("  last cycle: none yet".to_owned()),
-        Some(status) => lines.extend(of_status(status, lists)),
+        Some(status) => {
+            lines.extend(of_status(status, lists));
+            lines.extend(tracking::lines(channel, status, now, moment));
+        }
     }
     lines.push(match (&channel.schedule, next(channel, now)) {
         (Some(schedule), Some(next)) => format!("  next cycle: {} ({schedule})", moment(next)),
@@ -155,7 +158,10 @@ fn held_line(held: &HeldStatus) -> String {
 
 fn document(channel: &Channel, status: Option<&ChannelStatus>, now: Timestamp) -> Json {
     let time = |moment: Timestamp| moment.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let [tracked, live] = tracking::documents(channel, status, now, time);
     json!({
+        "tracking": tracked,
+        "live": live,
         "channel": channel.name.as_str(),
         "source": channel.source,
         "target": channel.target.as_str(),

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::assemble::Live;
-use crate::cycle::{CycleError, Store};
+use crate::cycle::Store;
 use crate::model::Delta;
 
 /// After a failure it tries again after so long, and each time twice as long,
@@ -34,6 +34,8 @@ pub enum Heard {
 /// An ear that listens until it is dropped.
 pub struct Ear {
     heard: mpsc::Receiver<Heard>,
+    /// What came in between and is no change: it is told next.
+    aside: Option<Heard>,
     _listening: AbortOnDropHandle<()>,
 }
 
@@ -42,12 +44,15 @@ impl Ear {
     pub fn open<St: Store + Clone + 'static>(live: &Arc<Live>, store: &St) -> Self {
         let (tell, heard) = mpsc::channel(1024);
         let listening = tokio::spawn(listen(Arc::clone(live), store.clone(), tell));
-        Self { heard, _listening: AbortOnDropHandle::new(listening) }
+        Self { heard, aside: None, _listening: AbortOnDropHandle::new(listening) }
     }
 
     /// The next thing that is heard.
     pub async fn next(&mut self) -> Option<Heard> {
-        self.heard.recv().await
+        match self.aside.take() {
+            Some(heard) => Some(heard),
+            None => self.heard.recv().await,
+        }
     }
 
     /// Everything that changes until it has been quiet for a while, beginning with what was heard already; `None` where
@@ -66,7 +71,11 @@ impl Ear {
             match (heard, &mut all) {
                 (Some(Heard::Change(Some(delta))), Some(all)) => all.merge(delta),
                 // What is told from now on does not hold what went before.
-                (Some(_), _) => ask = true,
+                (Some(Heard::Change(_)), _) => ask = true,
+                (Some(other), _) => {
+                    (ask, self.aside) = (true, Some(other));
+                    break;
+                }
                 (None, _) => break,
             }
         }
@@ -79,33 +88,31 @@ async fn listen<St: Store>(live: Arc<Live>, store: St, tell: mpsc::Sender<Heard>
     loop {
         let (sender, mut changes) = mpsc::channel::<Option<Delta>>(1024);
         let begun = Instant::now();
-        let passing_on = async {
-            let mut hears = false;
-            while let Some(change) = changes.recv().await {
-                // The first word only says that it has begun.
-                let heard = if hears || change.is_some() { Heard::Change(change) } else { Heard::Hears };
-                hears = true;
-                if tell.send(heard).await.is_err() {
-                    return;
+        let passing_on = {
+            let tell = &tell;
+            // It owns the receiver: with nobody to tell, the listening ends too.
+            async move {
+                let mut hears = false;
+                while let Some(change) = changes.recv().await {
+                    // The first word only says that it has begun.
+                    let heard = if hears || change.is_some() { Heard::Change(change) } else { Heard::Hears };
+                    hears = true;
+                    if tell.send(heard).await.is_err() {
+                        return;
+                    }
                 }
             }
         };
         let (ended, ()) = tokio::join!(crate::cycle::listen(&live.channel, &store, sender), passing_on);
-        let deaf = match ended {
-            // Nothing was read yet: the next cycle does it.
-            Ok(()) => None,
-            Err(error) => Some(said(&error)),
+        let Err(error) = ended else {
+            // Nothing was read yet: a cycle does it, and may end at any moment.
+            sleep(SOON).await;
+            continue;
         };
-        if let Some(why) = deaf
-            && tell.send(Heard::Deaf(why)).await.is_err()
-        {
+        if tell.send(Heard::Deaf(error.to_string())).await.is_err() {
             return;
         }
         wait = if begun.elapsed() > LATE { SOON } else { (wait * 2).min(LATE) };
         sleep(wait).await;
     }
-}
-
-fn said(error: &CycleError) -> String {
-    error.to_string()
 }

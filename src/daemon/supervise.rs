@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -14,13 +15,16 @@ use crate::assemble::{AssembleError, Assembled, Kept, Live, assemble};
 use crate::config::{self, Problems};
 use crate::cycle::{CycleEnd, StoreError};
 use crate::model::ChannelName;
-use crate::store::Sqlite;
+use crate::store::{HearingStatus, Sqlite};
 
 use super::notify;
-use super::worker::{Doing, Told, Worker};
+use super::worker::{Doing, Hearing, Told, Worker};
 
 /// The longest wait for requests in flight when the program is told to end.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// Between two signs, for `status`, that changes are still heard. It believes a sign for longer.
+const SIGN: Duration = Duration::from_secs(30);
 
 /// Why the daemon could not start.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +61,8 @@ struct Supervisor {
     tell: mpsc::UnboundedSender<Told>,
     workers: BTreeMap<ChannelName, Running>,
     known: BTreeMap<ChannelName, Told>,
+    /// What was written down of each channel's hearing: whether it hears, and since when.
+    signed: BTreeMap<ChannelName, (bool, Option<String>)>,
 }
 
 /// Runs until SIGTERM or SIGINT. `only` restricts it to some channels; empty means all.
@@ -78,17 +84,20 @@ pub async fn run(config: &Path, only: &[ChannelName]) -> Result<(), DaemonError>
         tell,
         workers: BTreeMap::new(),
         known: BTreeMap::new(),
+        signed: BTreeMap::new(),
     };
     supervisor.employ(channels);
     tracing::info!(channels = supervisor.workers.len(), "ready: channels run at their scheduled times");
     notify::ready(&supervisor.status());
     let mut watchdog = notify::watchdog_interval().map(tokio::time::interval);
+    let mut signs = tokio::time::interval(SIGN);
     loop {
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             _ = hangup.recv() => supervisor.reload(),
             Some(told) = told.recv() => supervisor.hear(told),
+            _ = signs.tick() => supervisor.sign_all(),
             () = tick(&mut watchdog) => notify::alive(),
         }
     }
@@ -125,6 +134,7 @@ impl Supervisor {
             worker.retire.cancel();
         }
         self.known.clear();
+        self.signed.clear();
         for live in channels {
             let name = live.name().clone();
             let retire = self.stop.child_token();
@@ -169,11 +179,33 @@ impl Supervisor {
     }
 
     fn hear(&mut self, told: Told) {
+        if let Some(hearing) = &told.hearing
+            && self.signed.get(&told.channel).is_none_or(|(hears, why)| (*hears, why) != (hearing.hears, &hearing.deaf))
+        {
+            self.signed.insert(told.channel.clone(), (hearing.hears, hearing.deaf.clone()));
+            self.sign(&told);
+        }
         self.known.insert(told.channel.clone(), told);
         self.workers.retain(|_, running| !running.task.is_finished());
         // A channel that is gone may have had something to say after it went.
         self.known.retain(|channel, _| self.workers.contains_key(channel));
         notify::status(&self.status());
+    }
+
+    /// Writes down how every live channel hears, so that `status` knows that it is still so.
+    fn sign_all(&self) {
+        self.known.values().for_each(|told| self.sign(told));
+    }
+
+    fn sign(&self, told: &Told) {
+        let Some(Hearing { hears, deaf, since, .. }) = told.hearing.clone() else { return };
+        let (store, channel) = (self.store.clone(), told.channel.clone());
+        tokio::spawn(async move {
+            let signed = store.sign(&channel, HearingStatus { hears, why: deaf, since, signed_at: Timestamp::now() }).await;
+            if let Err(error) = signed {
+                tracing::debug!(%channel, %error, "how changes are heard could not be written down");
+            }
+        });
     }
 
     fn status(&self) -> String {
@@ -186,6 +218,11 @@ impl Supervisor {
         notify::stopping();
         tracing::info!("stopping: requests in flight are finished");
         self.stop.cancel();
+        if !self.signed.is_empty()
+            && let Err(error) = self.store.unsign().await
+        {
+            tracing::debug!(%error, "that nothing is heard any more could not be written down");
+        }
         let tasks: Vec<JoinHandle<()>> = std::mem::take(&mut self.workers).into_values().map(|running| running.task).collect();
         let aborts: Vec<_> = tasks.iter().map(JoinHandle::abort_handle).collect();
         if tokio::time::timeout(GRACE, futures_util::future::join_all(tasks)).await.is_err() {
@@ -207,9 +244,10 @@ fn words(told: &Told) -> String {
         Some(CycleEnd::Quarantined) => ", quarantined",
         Some(CycleEnd::Failed) => ", last cycle failed",
     };
+    let hears = told.hearing.as_ref().map(|hearing| hearing.hears);
     match &told.doing {
-        Doing::Waiting(_) if told.hears == Some(true) => format!("{}: live{last}", told.channel),
-        Doing::Waiting(_) if told.hears == Some(false) => format!("{}: live, but changes are asked for{last}", told.channel),
+        Doing::Waiting(_) if hears == Some(true) => format!("{}: live{last}", told.channel),
+        Doing::Waiting(_) if hears == Some(false) => format!("{}: live, but changes are asked for{last}", told.channel),
         Doing::Waiting(next) => format!("{}: next {}{last}", told.channel, next.strftime("%H:%M UTC")),
         Doing::Idle => format!("{}: no schedule", told.channel),
         Doing::Cycle => format!("{}: cycle runs{last}", told.channel),

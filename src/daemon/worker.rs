@@ -21,6 +21,9 @@ const LOOK: Duration = Duration::from_secs(20);
 /// A live channel asks for changes so often, whatever it hears.
 const ASKED: Duration = Duration::from_secs(60);
 
+/// After a cycle that failed a live channel tries again so soon, and each time it fails again twice as late, up to [`ASKED`].
+const AGAIN: Duration = Duration::from_secs(2);
+
 /// What a worker is doing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Doing {
@@ -41,8 +44,8 @@ pub struct Told {
     pub doing: Doing,
     /// How its last cycle ended, if one did.
     pub last: Option<CycleEnd>,
-    /// Live channels: whether changes are heard as they come.
-    pub hears: Option<bool>,
+    /// Live channels: how changes are heard.
+    pub hearing: Option<Hearing>,
 }
 
 /// A worker's parts.
@@ -74,7 +77,8 @@ impl<St: Store + Clone + 'static> Worker<St> {
     pub async fn run(self) {
         let mut last = None;
         let mut ear = self.live.hears.map(|quiet| (Ear::open(&self.live, &self.store), quiet));
-        let mut hearing = Hearing::default();
+        let mut hearing = Hearing::new();
+        let mut again = AGAIN;
         // A live channel begins with what happened while nobody listened.
         let mut next = if ear.is_some() { Some(Timestamp::now()) } else { self.next() };
         loop {
@@ -83,18 +87,23 @@ impl<St: Store + Clone + 'static> Worker<St> {
                 return self.retire.cancelled().await;
             };
             self.tell(Doing::Waiting(moment), last, &hearing);
+            // Its time goes before what is heard: under a constant stream it would never come.
             let wake = tokio::select! {
                 biased;
                 () = self.retire.cancelled() => Wake::Retire,
-                heard = hear(&mut ear) => Wake::Heard(heard),
                 () = until(moment) => Wake::Tick,
+                heard = hear(&mut ear) => Wake::Heard(heard),
             };
+            let is_tick = matches!(wake, Wake::Tick);
             let extent = match wake {
                 Wake::Retire => return,
                 Wake::Tick => Extent::Changes { heard: None, pending: true },
                 Wake::Heard(Some(Heard::Change(delta))) => {
                     let Some((ear, quiet)) = &mut ear else { continue };
-                    let delta = ear.until_quiet(delta, *quiet).await;
+                    let delta = tokio::select! {
+                        delta = ear.until_quiet(delta, *quiet) => delta,
+                        () = self.retire.cancelled() => return,
+                    };
                     // What a cycle was told of that failed, or could not see everything, is lost with it: it is asked for.
                     Extent::Changes { heard: delta.filter(|_| !hearing.behind), pending: false }
                 }
@@ -108,6 +117,7 @@ impl<St: Store + Clone + 'static> Worker<St> {
                     Extent::Changes { heard: None, pending: false }
                 }
                 Wake::Heard(None) => {
+                    hearing.take(self.live.name(), Heard::Deaf("the listening ended by a bug in this program".to_owned()));
                     ear = None;
                     continue;
                 }
@@ -119,7 +129,15 @@ impl<St: Store + Clone + 'static> Worker<St> {
             if self.retire.is_cancelled() {
                 return;
             }
-            next = self.next();
+            if is_tick {
+                next = self.next();
+            }
+            if !hearing.behind {
+                again = AGAIN;
+            } else if self.live.hears.is_some() {
+                next = next.into_iter().chain(Timestamp::now().checked_add(again).ok()).min();
+                again = (again * 2).min(ASKED);
+            }
         }
     }
 
@@ -161,32 +179,42 @@ impl<St: Store + Clone + 'static> Worker<St> {
     }
 
     fn tell(&self, doing: Doing, last: Option<CycleEnd>, hearing: &Hearing) {
-        let hears = self.live.hears.map(|_| hearing.hears);
+        let hearing = self.live.hears.map(|_| hearing.clone());
         // Nobody listens any more only while the program ends.
-        let _ = self.tell.send(Told { channel: self.live.name().clone(), doing, last, hears });
+        let _ = self.tell.send(Told { channel: self.live.name().clone(), doing, last, hearing });
     }
 }
 
 /// How a live channel hears.
-#[derive(Debug, Default)]
-struct Hearing {
-    hears: bool,
-    /// Why it does not, as it was last said.
-    deaf: Option<String>,
+#[derive(Debug, Clone)]
+pub struct Hearing {
+    /// Changes are heard as they come.
+    pub hears: bool,
+    /// Why they are not, as it was last said; `None` before the first word.
+    pub deaf: Option<String>,
+    /// Since when that is so.
+    pub since: Timestamp,
     /// The last cycle failed, or did not see everything.
     behind: bool,
 }
 
 impl Hearing {
+    fn new() -> Self {
+        Self { hears: false, deaf: None, since: Timestamp::now(), behind: false }
+    }
+
     fn take(&mut self, channel: &ChannelName, heard: Heard) {
         match heard {
             Heard::Hears => {
                 tracing::info!(%channel, "{channel}: changes are heard as they come");
-                (self.hears, self.deaf) = (true, None);
+                *self = Self { hears: true, deaf: None, since: Timestamp::now(), ..*self };
             }
             Heard::Deaf(why) => {
-                if self.deaf.as_ref() != Some(&why) {
+                if self.hears || self.deaf.is_none() {
                     tracing::warn!(%channel, "{channel}: changes are not heard, so they are asked for every {ASKED:?}: {why}");
+                    self.since = Timestamp::now();
+                } else if self.deaf.as_ref() != Some(&why) {
+                    tracing::info!(%channel, "{channel}: changes are still not heard: {why}");
                 }
                 (self.hears, self.deaf) = (false, Some(why));
             }

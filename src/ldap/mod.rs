@@ -65,4 +65,4 @@ pub use filter::check_filter;
 pub use probe::Probe;
 pub use settings::{Bind, GSSAPI, LARGEST_ENTRY, Settings, Tracking, check_url};
 pub use source::Directory;
-pub use tracking::Chosen;
+pub use tracking::{Chosen, way};

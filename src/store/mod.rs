@@ -7,6 +7,7 @@ mod cycle;
 mod edits;
 mod fault;
 mod guard;
+mod hearing;
 mod history;
 mod journal;
 mod knowledge;
@@ -28,6 +29,7 @@ mod viewer;
 mod words;
 mod writer;
 
+pub use hearing::HearingStatus;
 pub use sqlite::Sqlite;
 pub use status::{ChannelStatus, CycleStatus, FactStatus, HeldStatus, QuarantineStatus, TrackingStatus};
 pub use viewer::Viewer;

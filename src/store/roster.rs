@@ -48,11 +48,15 @@ pub(super) fn standing(connection: &Connection, channel: &ChannelName, now: Time
 /// What `status` shows of where a channel stands.
 pub(super) fn tracking(connection: &Connection, channel: &str) -> Result<Option<TrackingStatus>, Fault> {
     let mut statement = connection.prepare_cached(
-        "SELECT full_at, (SELECT count(*) FROM pending WHERE pending.roster = roster.id) FROM roster WHERE channel = ?1",
+        "SELECT watermark, full_at, (SELECT count(*) FROM pending WHERE pending.roster = roster.id) FROM roster
+         WHERE channel = ?1",
     )?;
-    let found: Option<(i64, i64)> = statement.query_row([channel], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-    let told =
-        |(full_at, pending)| Ok(TrackingStatus { full_at: time(full_at)?, pending: u64::try_from(pending).unwrap_or_default() });
+    let found: Option<(String, i64, i64)> =
+        statement.query_row([channel], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
+    let told = |(watermark, full_at, pending): (String, i64, i64)| {
+        let pending = u64::try_from(pending).unwrap_or_default();
+        Ok(TrackingStatus { watermark: Watermark::new(&watermark), full_at: time(full_at)?, pending })
+    };
     found.map(told).transpose()
 }
 

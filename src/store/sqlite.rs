@@ -11,9 +11,10 @@ use crate::cycle::{CycleId, CycleStart, CycleSummary, Intent, IntentId, Part, Re
 use crate::model::{ChannelName, Dn, DnKey, EntryId, Knowledge, Seat, Settlement, Snapshot, Standing, TargetName};
 
 use super::clock::Clock;
+use super::hearing::HearingStatus;
 use super::viewer::Viewer;
 use super::writer::Writer;
-use super::{cycle, history, journal, knowledge, lock, open, record, roster};
+use super::{cycle, hearing, history, journal, knowledge, lock, open, record, roster};
 
 /// The state of one state directory, for writing. Clones share one writer.
 #[derive(Clone)]
@@ -44,6 +45,17 @@ impl Sqlite {
     /// Ends the writing after everything asked so far and releases file and lock, also for clones.
     pub async fn close(self) {
         self.writer.close().await;
+    }
+
+    /// Writes down how a live channel hears.
+    pub async fn sign(&self, channel: &ChannelName, hearing: HearingStatus) -> Result<(), StoreError> {
+        let channel = channel.clone();
+        self.writer.run(move |connection, _| hearing::put(connection, channel.as_str(), &hearing)).await
+    }
+
+    /// Writes down that nobody hears for any channel.
+    pub async fn unsign(&self) -> Result<(), StoreError> {
+        self.writer.run(|connection, _| hearing::clear(connection)).await
     }
 
     /// Reads over a connection of its own, so that a long answer holds no other channel's commit up.

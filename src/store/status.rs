@@ -4,11 +4,12 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::cycle::{CycleEnd, Trigger};
-use crate::model::{ChannelName, EntryId, LinkedCounts, ResourceType, TargetName, Witness};
+use crate::model::{ChannelName, EntryId, LinkedCounts, ResourceType, TargetName, Watermark, Witness};
 
 use super::fault::Fault;
+use super::hearing::HearingStatus;
 use super::words::Word;
-use super::{knowledge, roster, snapshot};
+use super::{hearing, knowledge, roster, snapshot};
 
 /// One channel at one target.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,11 +34,15 @@ pub struct ChannelStatus {
     pub knowledge: Vec<FactStatus>,
     /// How changes of its directory are followed; `None` while each cycle reads everything.
     pub tracking: Option<TrackingStatus>,
+    /// How its changes are heard, if it is live and a daemon runs or died.
+    pub hearing: Option<HearingStatus>,
 }
 
 /// Where a channel stands that is told what changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrackingStatus {
+    /// How far the directory was read.
+    pub watermark: Watermark,
     /// When everything was read last.
     pub full_at: Timestamp,
     /// Entries whose change is still to be made.
@@ -119,6 +124,7 @@ pub(super) fn channels(connection: &Connection) -> Result<Vec<ChannelStatus>, Fa
             unanswered: unanswered(connection, &channel, &target)?,
             knowledge: knowledge::dated(connection, &target)?,
             tracking: roster::tracking(connection, &channel)?,
+            hearing: hearing::get(connection, &channel)?,
             channel: ChannelName::new(&channel),
             target: TargetName::new(&target),
         });

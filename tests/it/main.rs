@@ -27,6 +27,7 @@ mod ldap_slapd;
 mod ldap_sync;
 mod ldap_timestamp;
 mod ldap_truth;
+mod live;
 mod main_job;
 mod out_of_sight;
 mod personalities;

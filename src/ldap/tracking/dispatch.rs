@@ -105,6 +105,11 @@ fn delta(session: &Session, mark: &Mark, told: Told) -> Option<Delta> {
     }
 }
 
+/// By which way a watermark was told, as the configuration calls it; `None` where another version of this program wrote it.
+pub fn way(watermark: &Watermark) -> Option<&'static str> {
+    Written::read(watermark).map(|written| written.mark.way.name())
+}
+
 /// As [`crate::cycle::Source::watch`] promises.
 pub async fn watch(
     session: &Session,
@@ -128,7 +133,12 @@ pub async fn watch(
         }
     };
     let passing_on = async {
-        while let Some(told) = told.recv().await {
+        loop {
+            let told = tokio::select! {
+                told = told.recv() => told,
+                () = heard.closed() => return,
+            };
+            let Some(told) = told else { return };
             // What cannot be told is for the question for changes, which says why.
             let delta = told.and_then(|told| delta(session, &mark, told));
             if heard.send(delta).await.is_err() {

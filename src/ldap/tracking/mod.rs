@@ -22,5 +22,6 @@ mod usn;
 pub use choice::Chosen;
 pub(super) use choice::choose;
 pub(super) use containers::containers;
+pub use dispatch::way;
 pub(super) use dispatch::{changes, mark, same_server, watch};
 pub(in crate::ldap) use told::{Mark, Told, Way};

@@ -87,3 +87,13 @@ CREATE TABLE pending (
     entry_id TEXT NOT NULL,
     UNIQUE (roster, entry_id)
 ) STRICT;
+
+-- How the daemon hears the changes of its live channels, as it said last; empty while none listens.
+CREATE TABLE hearing (
+    id        INTEGER PRIMARY KEY,
+    channel   TEXT NOT NULL UNIQUE,
+    hears     INTEGER NOT NULL,
+    why       TEXT,                        -- why it does not; NULL: nothing was said yet
+    since     INTEGER NOT NULL,
+    signed_at INTEGER NOT NULL
+) STRICT;

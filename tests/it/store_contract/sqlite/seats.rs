@@ -1,7 +1,7 @@
 //! Seats on the disk: one transaction, nothing written twice, nothing kept for ever.
 
 use ldap2scim::model::{Alias, LinkedCounts, Moment, Seat, Seats, Settlement, Watermark};
-use ldap2scim::store::TrackingStatus;
+use ldap2scim::store::{HearingStatus, TrackingStatus};
 
 use super::super::roster::{all, ask, dn, everybody, names, person, settle, settlement, standing, team};
 use super::*;
@@ -151,6 +151,23 @@ async fn a_channel_without_cycles_for_as_long_as_history_is_kept_loses_its_seats
 }
 
 #[tokio::test]
+async fn status_tells_how_changes_are_heard_until_nobody_hears() {
+    let subject = OnDisk::new();
+    let store = subject.open();
+    begin(&store, "c").await;
+    let hearing = || subject.view().channels().unwrap().remove(0).hearing;
+    assert_eq!(hearing(), None);
+    let at = |second: i64| Timestamp::from_second(1_700_000_000 + second).unwrap();
+    for (hears, why, signed) in [(false, None, 1), (false, Some("it is down".to_owned()), 2), (true, None, 3)] {
+        let told = HearingStatus { hears, why, since: at(0), signed_at: at(signed) };
+        store.sign(&ChannelName::new("c"), told.clone()).await.unwrap();
+        assert_eq!(hearing(), Some(told));
+    }
+    store.unsign().await.unwrap();
+    assert_eq!(hearing(), None);
+}
+
+#[tokio::test]
 async fn status_tells_since_when_changes_are_followed_and_how_many_are_still_to_be_made() {
     let subject = OnDisk::new();
     let store = subject.open();
@@ -159,10 +176,10 @@ async fn status_tells_since_when_changes_are_followed_and_how_many_are_still_to_
     assert_eq!(tracking(), None);
     settle(&store, cycle, Settlement { pending: set("x y"), ..settlement("w", all(some_seats())) }).await;
     let full_at = Timestamp::from_second(1_700_000_000).unwrap();
-    assert_eq!(tracking(), Some(TrackingStatus { full_at, pending: 2 }));
+    assert_eq!(tracking(), Some(TrackingStatus { watermark: Watermark::new("w"), full_at, pending: 2 }));
     subject.advance(DAY);
     settle(&store, cycle, settlement("w", Seats::Changed(vec![], set("")))).await;
-    assert_eq!(tracking(), Some(TrackingStatus { full_at, pending: 0 }));
+    assert_eq!(tracking(), Some(TrackingStatus { watermark: Watermark::new("w"), full_at, pending: 0 }));
     store.settle(cycle, None).await.unwrap();
     assert_eq!(tracking(), None);
 }
