@@ -111,7 +111,9 @@ pub(super) fn missed(before: &[Seat], now: &Desired, told: &BTreeSet<EntryId>) -
     // One who moved is named by its groups by another name.
     let moved: BTreeSet<MemberName> = before.iter().filter(|seat| told.contains(&seat.id)).flat_map(Seat::names).collect();
     let lists_moved = |seat: &Seat| seat.members.iter().flatten().any(|member| moved.contains(member));
-    let changed = before.iter().filter(|seat| now.get(&seat.id).is_none_or(|now| is(now) != is(seat)) && !lists_moved(seat));
+    // A group outside of the bases is read only as long as another one lists it.
+    let differs = |seat: &Seat| now.get(&seat.id).map_or(seat.selected, |now| is(now) != is(seat));
+    let changed = before.iter().filter(|seat| differs(seat) && !lists_moved(seat));
     let came = now.values().filter(|seat| !were.contains(&seat.id)).copied();
     let missed: Vec<&Seat> = changed.chain(came).filter(|seat| !told.contains(&seat.id)).collect();
     let names: Vec<&str> = missed.iter().take(NAMED).map(|seat| seat.dn.as_str()).collect();
