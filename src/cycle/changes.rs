@@ -39,6 +39,8 @@ pub(super) struct Ready {
 pub(super) struct Ask<'a> {
     pub(super) standing: &'a Standing,
     pub(super) vendor: Vendor,
+    /// What is remembered of the target beside its links.
+    pub(super) little: Snapshot,
     /// What was heard already; else the directory is asked.
     pub(super) heard: Option<Delta>,
     /// Entries whose change is still to be made are looked at again.
@@ -53,10 +55,7 @@ pub(super) async fn prepare<S: Source, T: Target, St: Store>(
     progress: &ProgressSender,
 ) -> Result<Outlook, CycleError> {
     let (standing, name) = (ask.standing, channel.name());
-    let nothing = Part::default();
-    let little = store.load_some(&channel.target_name, name, channel.rules.guard.window, &nothing).await?;
-    channel.target.recall(&little.knowledge);
-    let wanted = wanted_of(channel, ask.vendor, &little.scope_groups);
+    let wanted = wanted_of(channel, ask.vendor, &ask.little.scope_groups);
     let delta = match &ask.heard {
         Some(delta) => delta.clone(),
         None => match channel.source.changes(&wanted, &standing.watermark).await? {
@@ -84,14 +83,14 @@ pub(super) async fn prepare<S: Source, T: Target, St: Store>(
     let judged: BTreeSet<EntryId> = found.read.keys().chain(&found.absent).cloned().collect();
     let still: BTreeSet<EntryId> = standing.pending.iter().filter(|id| !judged.contains(*id)).cloned().collect();
     let leavers = Arc::new(leavers(store, name, &still).await?);
-    let (mut desired, again) = match desired(channel, store, &wanted, &ask, &little, found, &delta.touched).await? {
+    let (mut desired, again) = match desired(channel, store, &wanted, &ask, found, &delta.touched).await? {
         Ok(desired) => desired,
         Err(why) => return Ok(Outlook::Full(why)),
     };
     if !leavers.is_empty() {
         desired.entries.values_mut().for_each(|judged| judged.in_doubt.add(Arc::clone(&leavers)));
     }
-    let mut prepared = match planned(channel, store, standing, ask.vendor, little, desired).await? {
+    let mut prepared = match planned(channel, store, &ask, desired).await? {
         Ok(prepared) => prepared,
         Err(why) => return Ok(Outlook::Full(why)),
     };
@@ -127,7 +126,6 @@ async fn desired<S: Source, T: Target, St: Store>(
     store: &St,
     wanted: &Wanted,
     ask: &Ask<'_>,
-    little: &Snapshot,
     mut found: Affected,
     touched: &BTreeMap<EntryId, Touched>,
 ) -> Result<Result<(Desired, BTreeSet<EntryId>), String>, CycleError> {
@@ -135,7 +133,7 @@ async fn desired<S: Source, T: Target, St: Store>(
     let again = follow_moves(&mut found, touched);
     let capabilities = channel.target.capabilities();
     let mapping = channel.rules.mapping.of(ask.vendor);
-    let mut judge = Judge::new(&channel.rules, mapping, &capabilities, &little.scope_groups);
+    let mut judge = Judge::new(&channel.rules, mapping, &capabilities, &ask.little.scope_groups);
     found.read.values().for_each(|entry| judge.take(entry));
     let own: BTreeSet<MemberName> = found.read.values().flat_map(names).collect();
     let members: BTreeSet<MemberName> = found.read.values().filter_map(listed).flatten().collect();
@@ -215,12 +213,10 @@ fn follow_moves(found: &mut Affected, touched: &BTreeMap<EntryId, Touched>) -> B
 async fn planned<S: Source, T: Target, St: Store>(
     channel: &Channel<S, T>,
     store: &St,
-    standing: &Standing,
-    vendor: Vendor,
-    little: Snapshot,
+    ask: &Ask<'_>,
     desired: Desired,
 ) -> Result<Result<Prepared, String>, CycleError> {
-    let snapshot = remembered(channel, store, standing, &little, &desired).await?;
+    let snapshot = remembered(channel, store, ask.standing, &ask.little, &desired).await?;
     if !snapshot.unanswered_creates.is_empty() {
         return Ok(Err("the answer to a create was lost".to_owned()));
     }
@@ -243,7 +239,7 @@ async fn planned<S: Source, T: Target, St: Store>(
     plan.notes.splice(0..0, notes);
     refusal::hold_refused(&mut plan, &snapshot, capabilities.members_per_request);
     let (recovered, comparison, watched) = (Vec::new(), None, Vec::new());
-    Ok(Ok(Prepared { snapshot, desired, situations, plan, recovered, comparison, vendor, watched, reading: None }))
+    Ok(Ok(Prepared { snapshot, desired, situations, plan, recovered, comparison, vendor: ask.vendor, watched, reading: None }))
 }
 
 /// A group that is gone and one that came at the same time may be the same one made anew, and groups of one name may feed

@@ -13,8 +13,8 @@ use super::prepare::{Prepared, prepare, wanted_of};
 use super::report::{Seen, summary};
 use super::settle;
 use super::{
-    Channel, CycleEnd, CycleError, CycleId, CycleStart, Depth, Phase, Progress, ProgressSender, Report, SeatQuestion, Source,
-    Store, Target, Trigger, apply,
+    Channel, CycleEnd, CycleError, CycleId, CycleStart, Depth, Part, Phase, Progress, ProgressSender, Report, SeatQuestion,
+    Source, Store, Target, Trigger, apply,
 };
 
 /// How much of the directory is looked at.
@@ -124,11 +124,15 @@ impl<S: Source, T: Target, St: Store> Running<'_, S, T, St> {
     }
 
     async fn outlook(&self, standing: &Standing, heard: Option<Delta>, pending: bool) -> Result<Outlook, CycleError> {
-        let vendor = self.channel.source.identify().await?;
-        if settle::fingerprint(self.channel, vendor) != standing.fingerprint {
+        let (channel, nothing) = (self.channel, Part::default());
+        let little = self.store.load_some(&channel.target_name, channel.name(), channel.rules.guard.window, &nothing).await?;
+        // What the target can do is a part of what the seats depend on.
+        channel.target.recall(&little.knowledge);
+        let vendor = channel.source.identify().await?;
+        if settle::fingerprint(channel, vendor) != standing.fingerprint {
             return Ok(Outlook::Full("the configuration, or what the target can do, is another than before".to_owned()));
         }
-        changes::prepare(self.channel, self.store, Ask { standing, vendor, heard, pending }, self.progress).await
+        changes::prepare(channel, self.store, Ask { standing, vendor, little, heard, pending }, self.progress).await
     }
 
     /// A cycle over everything. `due` is where the channel stood, if everything is read only to see that nothing was missed.
@@ -194,6 +198,7 @@ impl<S: Source, T: Target, St: Store> Running<'_, S, T, St> {
     /// What the directory tells of changes, to be held against a full reading.
     async fn told(&self, standing: &Standing, snapshot: &crate::model::Snapshot) -> Result<Option<Told>, CycleError> {
         let channel = self.channel;
+        channel.target.recall(&snapshot.knowledge);
         let vendor = channel.source.identify().await?;
         if settle::fingerprint(channel, vendor) != standing.fingerprint {
             return Ok(None);

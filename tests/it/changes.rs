@@ -150,6 +150,19 @@ async fn after_any_changes_a_full_reading_finds_nothing_left_to_do() {
 }
 
 #[tokio::test]
+async fn what_was_found_out_about_the_target_does_not_make_the_next_process_read_everything() {
+    let bridge = Bridge::start(Personality { page_cap: 7, ..Personality::default() }).await;
+    bridge.directory.track();
+    bridge.directory.add_user("ada");
+    bridge.synced().await;
+    for round in 0..2 {
+        bridge.directory.add_user(&format!("u{round}"));
+        let report = bridge.sync().await;
+        assert_eq!((report.end, report.notes), (CycleEnd::Done, Vec::new()), "round {round}");
+    }
+}
+
+#[tokio::test]
 async fn a_cycle_with_nothing_changed_asks_the_target_nothing_and_judges_nobody() {
     let bridge = Bridge::start(Personality::default()).await;
     bridge.directory.track();
