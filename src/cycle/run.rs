@@ -110,7 +110,12 @@ impl<S: Source, T: Target, St: Store> Running<'_, S, T, St> {
     }
 
     async fn outlook(&self, standing: &Standing, heard: Option<Delta>, pending: bool) -> Result<Outlook, CycleError> {
-        let vendor = self.channel.source.identify().await?;
+        let channel = self.channel;
+        let vendor = channel.source.identify().await?;
+        // What the target can do is part of the fingerprint, and a new process does not know it yet.
+        let window = channel.rules.guard.window;
+        let little = self.store.load_some(&channel.target_name, channel.name(), window, &Part::default()).await?;
+        channel.target.recall(&little.knowledge);
         if settle::fingerprint(self.channel, vendor) != standing.fingerprint {
             return Ok(Outlook::Full("the configuration, or what the target can do, is another than before".to_owned()));
         }
@@ -195,6 +200,7 @@ impl<S: Source, T: Target, St: Store> Running<'_, S, T, St> {
     async fn told(&self, standing: &Standing, snapshot: &crate::model::Snapshot) -> Result<Option<Told>, CycleError> {
         let channel = self.channel;
         let vendor = channel.source.identify().await?;
+        channel.target.recall(&snapshot.knowledge);
         if settle::fingerprint(channel, vendor) != standing.fingerprint {
             return Ok(None);
         }
