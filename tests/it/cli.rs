@@ -348,7 +348,7 @@ fn a_failure_is_told_with_what_to_do_and_without_the_secret() {
     let office = Office::small("");
     office.desk.write("password", "hunter2-wrong");
     let said = office.desk.expect(1, &["sync"]);
-    assert!(said.err.contains("refused the bind") && said.err.contains("check the source's bind.dn"), "{}", said.err);
+    assert!(said.err.contains("refused the bind") && said.err.contains("check how the source binds"), "{}", said.err);
     assert!(!said.err.contains("hunter2"), "{}", said.err);
     assert!(office.desk.expect(1, &["check"]).out.contains("FAILED"));
     office.desk.write("password", "sync");
