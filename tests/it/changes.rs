@@ -353,3 +353,18 @@ async fn a_change_that_only_a_full_reading_can_make_does_not_make_one_in_every_c
     }
     assert_eq!(full, [true, false, false, false, false, true, false]);
 }
+
+#[test]
+fn rules_are_printed_alike_in_every_process() {
+    let settings = ldap2scim::scim::Settings::new(
+        "nobody",
+        "http://127.0.0.1".parse().unwrap(),
+        ldap2scim::scim::Auth::Bearer(ldap2scim::secret::Secret::Inline("token".into())),
+        ldap2scim::scim::preset("generic").unwrap(),
+    );
+    let rule = ("displayName".to_owned(), "lower(trim(cn))".to_owned());
+    let preset = ldap2scim::mapping::Preset::InetOrgPerson;
+    let mapping = ldap2scim::mapping::compile(preset, &[rule], &settings.dialect.capabilities).unwrap();
+    let printed = format!("{mapping:?} {:?}", settings.dialect.capabilities);
+    assert!(printed.contains("lower") && !printed.contains("0x"), "{printed}");
+}
