@@ -97,7 +97,7 @@ impl Office {
             "config.yaml",
             &format!(
                 "state_dir: state\n\
-                 sources:\n  corp:\n    urls: [\"{}\"]\n    bind: {{ dn: \"{BIND_DN}\", password: {{ file: password }} }}\n\
+                 sources:\n  corp:\n    tracking: full\n    urls: [\"{}\"]\n    bind: {{ dn: \"{BIND_DN}\", password: {{ file: password }} }}\n\
                  targets:\n  sp:\n    preset: generic\n    base_url: {}\n    auth: {{ bearer: {{ file: token }} }}\n    \
                  rate: {{ per_second: 1000, burst: 10 }}\nchannels:\n{channels}",
                 self.slapd.url(),

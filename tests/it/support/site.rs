@@ -48,7 +48,7 @@ impl Site {
     pub fn configure_channels(&self, channels: &str) {
         let text = format!(
             "state_dir: {dir}/state\n\
-             sources:\n  corp:\n    urls: [\"{ldap}\"]\n    bind: {{ dn: \"{BIND_DN}\", password: {{ file: {password} }} }}\n\
+             sources:\n  corp:\n    tracking: full\n    urls: [\"{ldap}\"]\n    bind: {{ dn: \"{BIND_DN}\", password: {{ file: {password} }} }}\n\
              targets:\n  sp:\n    preset: generic\n    base_url: {scim}\n    auth: {{ bearer: {{ file: token }} }}\n    \
              rate: {{ per_second: 1000, burst: 1 }}\n\
              channels:\n{channels}",
