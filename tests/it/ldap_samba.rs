@@ -304,7 +304,7 @@ impl Site {
         std::fs::set_permissions(&token, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
         let text = format!(
             "state_dir: {place}/state\n\
-             sources:\n  ad:\n    urls: [\"{url}\"]\n    ca_file: {ca}\n    \
+             sources:\n  ad:\n    tracking: full\n    urls: [\"{url}\"]\n    ca_file: {ca}\n    \
              bind: {{ dn: \"sync@ad.test\", password: {{ file: {password} }} }}\n\
              targets:\n  sp:\n    preset: generic\n    base_url: {scim}\n    auth: {{ bearer: {{ file: token }} }}\n    \
              rate: {{ per_second: 1000, burst: 10 }}\n\
